@@ -1,0 +1,64 @@
+"""`caffeconv inspect`: what a caffemodel, a prototxt, or both together hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from caffeconv.cli.report import print_net, print_notes
+from caffeconv.loading import Listing, list_files
+from caffeconv.model import MaybeShape, Shape
+
+__all__ = ["run"]
+
+
+def run(
+    *,
+    files: Sequence[str],
+    as_json: bool,
+    phase: Literal["TRAIN", "TEST"],
+    level: int,
+    stages: Sequence[str],
+    input_shapes: Mapping[str, Shape],
+) -> None:
+    listing = list_files(files, phase=phase, level=level, stages=stages, input_shapes=input_shapes)
+    if as_json:
+        print(json.dumps(_as_json(listing), indent=1))
+        return
+    for path, what in listing.files:
+        print(f"{path}: {what}")
+    print_net(listing.net)
+    layers = listing.net.layers
+    total = sum(blob.array.size for layer in layers for blob in layer.blobs)
+    print(f"{len(layers)} layers, {sum(bool(layer.blobs) for layer in layers)} with weights, {total:,} parameters")
+    print_notes(listing.net.notes, verbose=True)
+
+
+def _as_json(listing: Listing) -> dict[str, Any]:
+    net = listing.net
+    layers = [
+        {
+            "name": layer.name,
+            "type": layer.type,
+            "bottoms": _edges(layer.bottoms, layer.bottom_shapes),
+            "tops": _edges(layer.tops, layer.top_shapes),
+            "blobs": [{"shape": list(blob.shape), "dtype": str(blob.array.dtype)} for blob in layer.blobs],
+            "parameters": sum(blob.array.size for blob in layer.blobs),
+        }
+        for layer in net.layers
+    ]
+    return {
+        "files": [{"path": path, "kind": what} for path, what in listing.files],
+        "name": net.name,
+        "layers": layers,
+        "parameters": sum(blob.array.size for layer in net.layers for blob in layer.blobs),
+        "notes": [{"level": note.level, "layer": note.layer, "text": note.text} for note in net.notes],
+    }
+
+
+def _edges(names: Sequence[str], shapes: Sequence[MaybeShape]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "shape": None if shape is None else list(shape)}
+        for name, shape in zip(names, shapes, strict=True)
+    ]

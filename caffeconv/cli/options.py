@@ -1,0 +1,53 @@
+"""Option values with a syntax of their own, and the options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["NamedShape", "net_options"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class NamedShape(click.ParamType):
+    """`NAME=1,3,224,224`, as a pair of the name and the sizes."""
+
+    name = "NAME=SIZES"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, tuple[int, ...]]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, sizes = value.rpartition("=")
+        try:
+            shape = tuple(int(size) for size in sizes.split(","))
+        except ValueError:
+            shape = ()
+        if not name or not equals or not shape or min(shape) < 1:
+            self.fail(f"{value!r} is not of the form NAME=1,3,224,224", param, ctx)
+        return name, shape
+
+
+_NET_OPTIONS = (
+    click.option(
+        "--phase", type=click.Choice(["TRAIN", "TEST"], case_sensitive=False), default="TEST", show_default=True,
+        help="Keep the layers of this phase.",
+    ),
+    click.option("--level", type=int, default=0, show_default=True, help="Level that include and exclude rules see."),
+    click.option("--stage", "stages", multiple=True, metavar="STAGE", help="Stage that is on; may be given often."),
+    click.option(
+        "--input-shape", "input_shapes", type=NamedShape(), multiple=True,
+        help="Shape of an input blob that the net does not say, like data=1,3,224,224.",
+    ),
+)  # fmt: skip
+
+
+def net_options(function: _Function) -> _Function:
+    """The options that say which net a prototxt stands for."""
+    for option in reversed(_NET_OPTIONS):
+        function = option(function)
+    return function

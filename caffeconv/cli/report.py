@@ -1,0 +1,132 @@
+"""What the command line shows: tables and one-line summaries on stdout, notes on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from caffeconv.model import KerasCall, LayerWeights, MaybeShape, Net, Note, Result
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = [
+    "print_layers", "print_net", "print_notes", "print_result", "print_rules", "print_written", "readable_shape",
+]  # fmt: skip
+
+_WIDE = 10_000
+"""Columns of a table that goes to a file or a pipe, where nothing must be wrapped."""
+
+
+def print_notes(notes: Iterable[Note], verbose: bool) -> None:
+    """Warnings, and with `verbose` all notes, on stderr."""
+    for note in notes:
+        if verbose or note.level == "warning":
+            print(f"{'warning' if note.level == 'warning' else 'note'}: {_printable(str(note))}", file=sys.stderr)
+
+
+def print_written(path: Path, sizes: Sequence[Sequence[int]]) -> None:
+    """One line for an output file: how many layers with weights, arrays and values it holds."""
+    layers = sum(1 for arrays in sizes if arrays)
+    arrays = sum(map(len, sizes))
+    values = sum(sum(arrays) for arrays in sizes)
+    print(f"{path}: {layers} layers with weights, {arrays} arrays, {values:,} values, {path.stat().st_size:,} bytes")
+
+
+def print_result(result: Result, path: Path) -> None:
+    """Everything about a conversion to Keras."""
+    print_layers(result)
+    print_notes(result.notes, verbose=True)
+    print_written(path, [[weight.view.size for weight in layer.weights] for layer in result.layers])
+
+
+def print_layers(result: Result) -> None:
+    """A row per layer of the output: Caffe layer, type, Keras layer, arrays with their shapes."""
+    table = _table("Caffe layer", "type", "Keras layer", "arrays")
+    for layer in result.layers:
+        arrays = "\n".join(f"{weight.name} {readable_shape(weight.shape)}" for weight in layer.weights)
+        name = layer.name if layer.name in layer.origins else f"{layer.name} (of {layer.origins[0]})"
+        origins = " + ".join((name, *(origin for origin in layer.origins[1:])))
+        _add_row(table, origins, layer.type, keras_text(layer), arrays)
+    _print_table(table)
+
+
+def keras_text(layer: LayerWeights) -> str:
+    """The Keras layers that compute what the Caffe layer does, one a line."""
+    if layer.keras is None and not layer.weights:
+        return "-"
+    own = str(layer.keras) if layer.keras is not None else "(as stored)"
+    calls: tuple[KerasCall | str, ...] = (*layer.before, own, *layer.after)
+    return "\n".join(map(str, calls))
+
+
+def print_net(net: Net) -> None:
+    """A row per layer of a net in Caffe's words."""
+    table = _table("#", "layer", "type", "bottoms", "tops", "blobs", "parameters")
+    for index, layer in enumerate(net.layers):
+        _add_row(
+            table,
+            str(index),
+            layer.name,
+            layer.type or "?",
+            _blobs(layer.bottoms, layer.bottom_shapes),
+            _blobs(layer.tops, layer.top_shapes),
+            "\n".join(readable_shape(blob.shape) + _unusual_type(str(blob.array.dtype)) for blob in layer.blobs),
+            f"{sum(blob.array.size for blob in layer.blobs):,}" if layer.blobs else "",
+        )
+    _print_table(table)
+
+
+def print_rules() -> None:
+    """A row per layer type that has a Keras form."""
+    from caffeconv.rules import RULES
+
+    table = _table("Caffe type", "Caffe's blobs", "Keras layer", "arrays in load order")
+    for name, rule in RULES.items():
+        _add_row(table, name, rule.blobs, rule.keras, rule.weights)
+    _print_table(table)
+
+
+def readable_shape(shape: MaybeShape) -> str:
+    """`64×3×7×7`; `scalar` for no axes, `?` where it is not known."""
+    if shape is None:
+        return "?"
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def _unusual_type(dtype: str) -> str:
+    return "" if dtype == "float32" else f" {dtype}"
+
+
+def _blobs(names: Sequence[str], shapes: Sequence[MaybeShape]) -> str:
+    return "\n".join(f"{name} {readable_shape(shape)}" for name, shape in zip(names, shapes, strict=True))
+
+
+def _printable(text: str) -> str:
+    """Names come from untrusted files: control characters must not reach a terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+
+
+def _table(*columns: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in ("#", "parameters") else "left", overflow="fold")
+    return table
+
+
+def _add_row(table: Table, *cells: str) -> None:
+    from rich.text import Text
+
+    table.add_row(*(Text(_printable(cell)) for cell in cells))
+
+
+def _print_table(table: Table) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDE)
+    console.print(table)

@@ -1,0 +1,161 @@
+"""Turns a net with weights into the arrays of Keras layers. Pure: no files, no output."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from caffeconv.errors import MismatchError, UnsupportedError
+from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape, Source, Weight
+from caffeconv.rules import RULES, Context, Parts
+from caffeconv.rules.flattening import Order, flattened_segments, trace_orders
+
+__all__ = ["convert"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Plan:
+    """What is decided for the whole net before any layer is converted."""
+
+    orders: tuple[tuple[Order | None, ...], ...]
+    scales: Mapping[int, int]
+    flatten_order: Literal["hwc", "chw"]
+    flatten_shapes: Mapping[str, Shape]
+    depthwise: Literal["depthwise", "conv2d"]
+
+
+def convert(
+    net: Net,
+    *,
+    include_layers_without_weights: bool = False,
+    include_unknown_layer_types: bool = True,
+    flatten_order: Literal["hwc", "chw"] = "hwc",
+    flatten_shapes: Mapping[str, Shape] | None = None,
+    depthwise: Literal["depthwise", "conv2d"] = "depthwise",
+) -> Result:
+    """The arrays of `net` for Keras, channels last, in the order in which each Keras layer loads them.
+
+    Args:
+        net: a net with weights, from `load_net`.
+        include_layers_without_weights: list such layers, too, with no arrays.
+        include_unknown_layer_types: write the arrays of layer types without a rule as they are stored, under
+            `weights_0`, `weights_1`, …; otherwise leave such layers out.
+        flatten_order: `"hwc"` reorders what stands behind flattened feature maps to Keras' order, `"chw"` keeps
+            Caffe's (for `Flatten(data_format="channels_first")` or a model that works channels-first).
+        flatten_shapes: name of an InnerProduct -> (C, H, W) of the maps it stands behind, where that cannot be traced.
+        depthwise: what a convolution with as many groups as input channels becomes.
+
+    Returns:
+        Views of the net's arrays, and notes on everything that was fused, reordered, left out or not known.
+
+    Raises:
+        MismatchError: `flatten_shapes` names a layer that the net does not have.
+    """
+    names = {layer.name for layer in net.layers}
+    for name in flatten_shapes or {}:
+        if name not in names:
+            raise MismatchError(f'the net has no layer "{name}" to give a flattened shape to')
+    scales = _fusable_scales(net)
+    plan = _Plan(trace_orders(net), scales, flatten_order, flatten_shapes or {}, depthwise)
+    fused = set(scales.values())
+    layers: list[LayerWeights] = []
+    notes = list(net.notes)
+    for index, layer in enumerate(net.layers):
+        if index in fused:
+            continue
+        if layer.blobs:
+            converted, said = _convert_layer(net, index, plan, include_unknown_layer_types)
+            layers.extend(converted)
+            notes.extend(said)
+        elif include_layers_without_weights:
+            layers.append(LayerWeights(layer.name, layer.type, (layer.name,)))
+    return Result(*_drop_repeated(layers, notes))
+
+
+def _fusable_scales(net: Net) -> dict[int, int]:
+    """BatchNorm index -> index of the Scale that alone reads its output, channel by channel."""
+    readers: dict[Source, list[int]] = {}
+    for index, layer in enumerate(net.layers):
+        for source in layer.sources:
+            if source is not None:
+                readers.setdefault(source, []).append(index)
+    scales: dict[int, int] = {}
+    for source, indices in readers.items():
+        norm, scale = net.layers[source.layer], net.layers[indices[0]]
+        if (
+            norm.type == "BatchNorm"
+            and norm.blobs
+            and len(indices) == 1
+            and scale.type == "Scale"
+            and len(scale.bottoms) == 1
+            and scale.blobs
+            and scale.param.scale_param.axis in (1, 1 - len(scale.bottom_shapes[0] or (0, 0)))
+            and all(blob.shape == (norm.blobs[0].array.size,) for blob in scale.blobs)
+        ):
+            scales[source.layer] = indices[0]
+    return scales
+
+
+def _convert_layer(
+    net: Net, index: int, plan: _Plan, include_unknown: bool
+) -> tuple[tuple[LayerWeights, ...], list[Note]]:
+    layer = net.layers[index]
+    rule = RULES.get(layer.type)
+    reason = f"type {layer.type} is not known"
+    if rule is not None:
+        scale = net.layers[plan.scales[index]] if index in plan.scales else None
+        context = Context(_segments(layer, index, plan), scale, plan.depthwise)
+        try:
+            parts = rule.convert(layer, context)
+        except UnsupportedError as error:
+            reason = f"{layer.type}: {error}"
+        else:
+            return _assemble(layer, scale, parts), list(_say(layer, parts))
+    if not include_unknown:
+        return (), [Note("warning", layer.name, f"{reason}; left out")]
+    weights = tuple(
+        Weight(f"weights_{number}", blob.array, blob.shape) for number, blob in enumerate(layer.blobs)
+    )
+    stored = LayerWeights(layer.name, layer.type, (layer.name,), weights)
+    return (stored,), [Note("warning", layer.name, f"{reason}; its {len(weights)} arrays are written as stored")]
+
+
+def _assemble(layer: Layer, scale: Layer | None, parts: Parts) -> tuple[LayerWeights, ...]:
+    origins = (layer.name,) if scale is None else (layer.name, scale.name)
+    main = LayerWeights(layer.name, layer.type, origins, parts.weights, parts.keras, parts.before, parts.after)
+    return (main, *parts.extra)
+
+
+def _say(layer: Layer, parts: Parts) -> Iterator[Note]:
+    yield from (Note("info", layer.name, text) for text in parts.notes)
+    yield from (Note("warning", layer.name, text) for text in parts.warnings)
+
+
+def _segments(layer: Layer, index: int, plan: _Plan) -> tuple[Shape, ...] | None:
+    """How the inputs of a layer that flattens are made up; see `Context.segments`."""
+    if layer.name in plan.flatten_shapes:
+        return (plan.flatten_shapes[layer.name],)
+    if plan.flatten_order == "chw" or not layer.bottoms:
+        return ()
+    shape, order = layer.bottom_shapes[0], plan.orders[index][0]
+    if layer.type in ("LSTM", "RNN", "Lstm"):
+        return (shape[2:],) if shape is not None and len(shape) > 3 and max(shape[3:]) > 1 else ()
+    return flattened_segments(shape, layer.param.inner_product_param.axis, order)
+
+
+def _drop_repeated(layers: list[LayerWeights], notes: list[Note]) -> tuple[tuple[LayerWeights, ...], tuple[Note, ...]]:
+    """Names are keys in every output: a layer without arrays gives way to its namesake.
+
+    Two namesakes with arrays cannot come from a join by name, but from an extra layer's made-up name they can.
+    """
+    kept: dict[str, LayerWeights] = {}
+    for layer in layers:
+        other = kept.get(layer.name)
+        if other is not None and other.weights and layer.weights:
+            raise MismatchError(f'two layers with weights are both called "{layer.name}"; rename one in the prototxt')
+        if other is None or not other.weights:
+            kept[layer.name] = layer
+        if other is not None:
+            notes.append(Note("info", layer.name, "several layers bear this name; it is listed once"))
+    return tuple(kept.values()), tuple(notes)

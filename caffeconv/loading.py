@@ -1,0 +1,166 @@
+"""From files to a `Net`: reads, upgrades, filters, connects and joins, one stage after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from caffeconv.errors import MismatchError, UnsupportedError
+from caffeconv.model import Blob, Net, Note, Shape
+from caffeconv.net import ALL, State, StoredLayer, build_net, join_weights, keep_layers
+from caffeconv.sniff import Kind, expect_kind
+from caffeconv.upgrade import upgrade_net
+
+if TYPE_CHECKING:
+    from caffe_proto.caffe_pb2 import NetParameter
+
+__all__ = ["EMBEDDED", "Listing", "list_files", "load_net"]
+
+EMBEDDED = "-"
+"""Given as the prototxt: use the net inside the caffemodel."""
+
+Path = str | os.PathLike[str]
+
+
+def load_net(
+    prototxt: Path,
+    caffemodel: Path | None = None,
+    *,
+    phase: Literal["TRAIN", "TEST"] = "TEST",
+    level: int = 0,
+    stages: Iterable[str] = (),
+    input_shapes: Mapping[str, Shape] | None = None,
+    allow_missing: Collection[str] = (),
+) -> Net:
+    """Read a net and, if given, its weights, as Caffe would for one phase.
+
+    Args:
+        prototxt: the net's text, of any generation; `"-"` takes the net that the caffemodel itself holds.
+        caffemodel: the weights, binary or Caffe's HDF5 snapshot; told apart by content.
+        phase, level, stages: what the layers' `include` and `exclude` rules are held against. The net inside a
+            caffemodel was filtered when it was saved and is taken whole.
+        input_shapes: name of an input blob -> its shape, for nets that do not say (`{"data": (1, 3, 224, 224)}`).
+        allow_missing: names of layers that may lack weights; `"all"` allows every one.
+
+    Returns:
+        The net; its arrays are views into the mapped file, in Caffe's layout.
+
+    Raises:
+        ParseError: a file is missing, damaged, or not of the kind it was given as.
+        MismatchError: prototxt, weights and arguments do not belong together.
+        UnsupportedError: `"-"` with an HDF5 snapshot, which holds no net.
+    """
+    if phase not in ("TRAIN", "TEST"):
+        raise MismatchError(f'phase "{phase}": expected TRAIN or TEST')
+    state = State(phase, level, frozenset(stages))
+    weights = _read_weights(caffemodel) if caffemodel is not None else None
+    if os.fspath(prototxt) != EMBEDDED:
+        text = _read_text(prototxt)
+    elif weights is None:
+        raise MismatchError('the prototxt "-" stands for the net inside a caffemodel, but no caffemodel is given')
+    elif weights.kind is Kind.HDF5_SNAPSHOT:
+        raise UnsupportedError(f"{weights.path}: an HDF5 snapshot holds weights only, no net; give a prototxt, not -")
+    else:
+        text = None
+    return _assemble(text, weights, state, input_shapes or {}, allow_missing)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Listing:
+    """What one or two files hold together; `files` says for each what it is."""
+
+    files: tuple[tuple[str, str], ...]
+    net: Net
+
+
+def list_files(
+    files: Sequence[Path],
+    *,
+    phase: Literal["TRAIN", "TEST"] = "TEST",
+    level: int = 0,
+    stages: Iterable[str] = (),
+    input_shapes: Mapping[str, Shape] | None = None,
+) -> Listing:
+    """What a prototxt, a caffemodel, or both in any order hold, with gaps where something is missing.
+
+    Raises:
+        ParseError: a file is missing, damaged, or neither a prototxt nor a caffemodel.
+        MismatchError: two files do not belong together, or are of the same kind.
+    """
+    text: _Read | None = None
+    weights: _Read | None = None
+    for path in files:
+        is_text = expect_kind(path, Kind.PROTOTXT, Kind.CAFFEMODEL, Kind.HDF5_SNAPSHOT) is Kind.PROTOTXT
+        if (text if is_text else weights) is not None:
+            raise MismatchError(f"{os.fspath(path)}: two files of one kind; give one prototxt and one caffemodel")
+        if is_text:
+            text = _read_text(path)
+        else:
+            weights = _read_weights(path)
+    net = _assemble(text, weights, State(phase, level, frozenset(stages)), input_shapes or {}, [ALL])
+    read = {each.path: each.what for each in (text, weights) if each is not None}
+    return Listing(tuple((os.fspath(path), read[os.fspath(path)]) for path in files), net)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Read:
+    """A file as read and upgraded. `what` tells its kind and the generation of Caffe that it was written for."""
+
+    path: str
+    kind: Kind
+    what: str
+    net: NetParameter
+    notes: tuple[Note, ...]
+    blobs: tuple[Blob, ...] = ()
+
+
+def _read_text(path: Path) -> _Read:
+    from caffeconv.prototxt import read_prototxt
+
+    expect_kind(path, Kind.PROTOTXT)
+    net, notes = read_prototxt(path)
+    upgraded, more = upgrade_net(net)
+    return _Read(os.fspath(path), Kind.PROTOTXT, f"prototxt, {_generation(net)}", upgraded, (*notes, *more))
+
+
+def _read_weights(path: Path) -> _Read:
+    kind = expect_kind(path, Kind.CAFFEMODEL, Kind.HDF5_SNAPSHOT)
+    if kind is Kind.HDF5_SNAPSHOT:
+        from caffeconv.snapshots import read_snapshot as read
+    else:
+        from caffeconv.wire import read_caffemodel as read
+    net, blobs, notes = read(path)
+    what = "caffemodel, HDF5 snapshot" if kind is Kind.HDF5_SNAPSHOT else f"caffemodel, {_generation(net)}"
+    upgraded, more = upgrade_net(net)
+    return _Read(os.fspath(path), kind, what, upgraded, (*notes, *more), blobs)
+
+
+def _generation(net: NetParameter) -> str:
+    """V0 nests each layer in another, V1 has `layers`, V2 has `layer`."""
+    if not net.layers:
+        return "V2"
+    return "V0" if any(layer.HasField("layer") for layer in net.layers) else "V1"
+
+
+def _assemble(
+    text: _Read | None,
+    weights: _Read | None,
+    state: State,
+    input_shapes: Mapping[str, Shape],
+    allow_missing: Collection[str],
+) -> Net:
+    notes = [note for each in (text, weights) if each is not None for note in each.notes]
+    if text is not None:
+        name, layers = text.net.name, list(keep_layers(text.net, state))
+    elif weights is not None:
+        name, layers = weights.net.name, list(weights.net.layer)
+    net = build_net(name, layers, input_shapes)
+    if weights is not None:
+        stored = [
+            StoredLayer(layer.name, tuple(weights.blobs[blob.payload] for blob in layer.blobs))
+            for layer in weights.net.layer
+        ]
+        net = join_weights(net, stored, allow_missing)
+    return dataclasses.replace(net, notes=(*notes, *net.notes))

@@ -1,0 +1,152 @@
+"""Who feeds whom: edges, automatic tops, shapes, and Caffe's Split layers.
+
+Follows `Net::Init` (`src/caffe/net.cpp`) and `InsertSplits` (`src/caffe/util/insert_splits.cpp`).
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from caffeconv.errors import MismatchError
+from caffeconv.model import Layer, MaybeShape, Net, Note, Shape, Source
+from caffeconv.shapes import infer_top_shapes
+
+if TYPE_CHECKING:
+    from caffe_proto.caffe_pb2 import LayerParameter
+
+__all__ = ["AUTOMATIC_TOP", "build_net", "insert_splits"]
+
+AUTOMATIC_TOP = "(automatic)"
+"""The name that Caffe gives to the top of a loss layer that was written without one."""
+
+_AUTOMATIC_TOPS = frozenset(
+    {
+        "ContrastiveLoss", "EuclideanLoss", "HingeLoss", "InfogainLoss", "MultinomialLogisticLoss",
+        "SigmoidCrossEntropyLoss", "SoftmaxWithLoss",
+    }
+)  # fmt: skip
+
+
+def build_net(name: str, params: Iterable[LayerParameter], input_shapes: Mapping[str, Shape]) -> Net:
+    """Connect layers to a net and give every blob its shape where that can be known.
+
+    `input_shapes` maps names of blobs that no layer computes from others to their shapes; they replace what the
+    layers say, and serve bottoms that no layer makes.
+
+    Raises:
+        MismatchError: `input_shapes` names a blob that is not such an input.
+    """
+    layers: list[Layer] = []
+    notes: list[Note] = []
+    makers: dict[str, Source] = {}
+    unused_inputs = set(input_shapes)
+    for index, original in enumerate(params):
+        param = _with_automatic_top(original)
+        sources = tuple(makers.get(bottom) for bottom in param.bottom)
+        for bottom, source in zip(param.bottom, sources, strict=True):
+            if source is None:
+                notes.append(_orphan_note(param.name, bottom, makers, known=bottom in input_shapes))
+        bottoms = tuple(
+            input_shapes.get(bottom) if source is None else layers[source.layer].top_shapes[source.top]
+            for bottom, source in zip(param.bottom, sources, strict=True)
+        )
+        unused_inputs.difference_update(b for b, source in zip(param.bottom, sources, strict=True) if source is None)
+        tops, problem = infer_top_shapes(param, bottoms)
+        if not param.bottom:
+            tops = tuple(input_shapes.get(top, shape) for top, shape in zip(param.top, tops, strict=True))
+            unused_inputs.difference_update(param.top)
+        if problem is not None and None in tops:
+            notes.append(Note("info", param.name, problem))
+        notes.extend(_repeated_tops(param, makers))
+        layers.append(
+            Layer(param.name, param.type, param, tuple(param.bottom), tuple(param.top), (), bottoms, tops, sources)
+        )
+        makers.update((top, Source(index, position)) for position, top in enumerate(param.top))
+    _refuse_unused(unused_inputs, layers)
+    return Net(name, tuple(layers), tuple(notes))
+
+
+def _with_automatic_top(param: LayerParameter) -> LayerParameter:
+    if param.type in _AUTOMATIC_TOPS and not param.top:
+        param = type(param).FromString(param.SerializeToString())
+        param.top.append(AUTOMATIC_TOP)
+    return param
+
+
+def _orphan_note(layer: str, bottom: str, makers: Mapping[str, Source], known: bool) -> Note:
+    if known:
+        return Note("info", layer, f'no layer makes its bottom "{bottom}"; its shape is the one that was given')
+    near = difflib.get_close_matches(bottom, makers, n=1)
+    hint = f'; the nearest name is "{near[0]}"' if near else ""
+    return Note("warning", layer, f'no layer makes its bottom "{bottom}", shapes are unknown from here on{hint}')
+
+
+def _repeated_tops(param: LayerParameter, makers: Mapping[str, Source]) -> Iterable[Note]:
+    """Tops that an earlier layer has made already, other than in place: Caffe refuses such a net."""
+    for position, top in enumerate(param.top):
+        in_place = position < len(param.bottom) and param.bottom[position] == top
+        if top in makers and not in_place and top != AUTOMATIC_TOP:
+            yield Note("warning", param.name, f'its top "{top}" is made by another layer already; Caffe refuses that')
+
+
+def _refuse_unused(names: set[str], layers: list[Layer]) -> None:
+    if not names:
+        return
+    inputs = [top for layer in layers if not layer.bottoms for top in layer.tops]
+    inputs += [
+        bottom
+        for layer in layers
+        for bottom, source in zip(layer.bottoms, layer.sources, strict=True)
+        if source is None
+    ]
+    there = ", ".join(f'"{name}"' for name in dict.fromkeys(inputs)) or "none"
+    raise MismatchError(f'the net has no input "{min(names)}" to give a shape to; its inputs are: {there}')
+
+
+def insert_splits(net: Net) -> Net:
+    """The net with the Split layers that Caffe puts behind every top that is used more than once.
+
+    A top's loss weight counts as a use. Names are Caffe's: layer `<blob>_<layer>_<top index>_split`, tops the same
+    with `_0`, `_1`, … behind.
+    """
+    uses: collections.Counter[Source] = collections.Counter()
+    for index, layer in enumerate(net.layers):
+        uses.update(source for source in layer.sources if source is not None)
+        uses.update(Source(index, top) for top, weight in zip(range(len(layer.tops)), layer.param.loss_weight) if weight)
+    handed_out: collections.Counter[Source] = collections.Counter()
+    moved: dict[Source, tuple[str, int]] = {}
+    layers: list[Layer] = []
+    for index, layer in enumerate(net.layers):
+        bottoms, sources = list(layer.bottoms), list(layer.sources)
+        for position, source in enumerate(layer.sources):
+            if source is None:
+                continue
+            stem, new_index = moved[source]
+            if uses[source] > 1:
+                bottoms[position] = f"{stem}_{handed_out[source]}"
+                sources[position] = Source(new_index, handed_out[source])
+                handed_out[source] += 1
+            else:
+                sources[position] = Source(new_index, source.top)
+        place = len(layers)
+        layers.append(dataclasses.replace(layer, bottoms=tuple(bottoms), sources=tuple(sources)))
+        for position, (blob, shape) in enumerate(zip(layer.tops, layer.top_shapes, strict=True)):
+            made = Source(index, position)
+            moved[made] = ("", place)
+            if uses[made] > 1:
+                stem = f"{blob}_{layer.name}_{position}_split"
+                moved[made] = (stem, len(layers))
+                layers.append(_split_layer(layer, stem, Source(place, position), blob, shape, uses[made]))
+                weights = layer.param.loss_weight
+                handed_out[made] = int(position < len(weights) and weights[position] != 0)
+    return dataclasses.replace(net, layers=tuple(layers))
+
+
+def _split_layer(maker: Layer, name: str, source: Source, blob: str, shape: MaybeShape, count: int) -> Layer:
+    tops = tuple(f"{name}_{number}" for number in range(count))
+    param = type(maker.param)(name=name, type="Split", bottom=[blob], top=tops)
+    return Layer(name, "Split", param, (blob,), tops, (), (shape,), (shape,) * count, (source,))

@@ -1,0 +1,190 @@
+"""Gives the layers of a net the weights of a caffemodel, by name and with Caffe's own rules.
+
+Follows `Net::CopyTrainedLayersFrom`, `Net::AppendParam` (`src/caffe/net.cpp`) and `Blob::ShapeEquals`
+(`src/caffe/blob.cpp`), with one difference: where Caffe silently leaves a layer at its random filler because the
+file has nothing of that name, this refuses.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Collection, Mapping, Sequence
+
+from caffeconv.errors import MismatchError
+from caffeconv.model import Blob, Layer, Net, Note, PartialShape, Shape
+from caffeconv.shapes import expected_blobs
+
+__all__ = ["ALL", "StoredLayer", "join_weights"]
+
+ALL = "all"
+"""Among the names of layers that may lack weights: every layer may."""
+
+# Layer types that forks store with other blobs than Caffe does; the rules tell the dialects apart by their blobs.
+_DIALECTS = frozenset({"BatchNorm", "Normalize"})
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StoredLayer:
+    """What a file of weights holds of one layer."""
+
+    name: str
+    blobs: tuple[Blob, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Slot:
+    """A place for one learned array: the `blob`-th one of `layers[layer]`."""
+
+    layer: int
+    blob: int
+
+
+def join_weights(net: Net, stored: Sequence[StoredLayer], allow_missing: Collection[str] = ()) -> Net:
+    """`net` with the arrays of `stored`, each under the shape that its layer gives it.
+
+    A file layer goes to the first layer of its name, so the last of several copies wins. Layers that share a
+    parameter (`param { name: … }`) get the array that was written last to any of them.
+
+    Raises:
+        MismatchError: a layer that has weights in Caffe has none in `stored` and is not in `allow_missing`; the
+            number or the shapes of the arrays are not those that the layer has.
+    """
+    targets = {layer.name: index for index, layer in reversed(list(enumerate(net.layers)))}
+    expected = [expected_blobs(layer.param, layer.bottom_shapes) for layer in net.layers]
+    counts = {targets[each.name]: len(each.blobs) for each in stored if each.name in targets and each.blobs}
+    owners = _share(net.layers, [len(e) if e is not None else counts.get(i, 0) for i, e in enumerate(expected)])
+    filled: dict[_Slot, Blob] = {}
+    for each in stored:
+        index = targets.get(each.name)
+        if index is None or not each.blobs:
+            continue
+        layer, shapes = net.layers[index], expected[index]
+        if shapes is not None and len(shapes) != len(each.blobs):
+            if layer.type not in _DIALECTS:
+                raise MismatchError(_wrong_count(layer, shapes, each.blobs))
+            shapes = None
+        for number, blob in enumerate(each.blobs):
+            slot = _Slot(index, number)
+            filled[owners.get(slot, slot)] = _fit(blob, shapes[number] if shapes is not None else None, layer, number)
+    layers, missing = _fill(net.layers, expected, counts, owners, filled)
+    notes = [*net.notes, *_check_missing(net, stored, missing, allow_missing), *_leftovers(net, stored)]
+    return dataclasses.replace(net, layers=layers, notes=tuple(notes))
+
+
+def _share(layers: Sequence[Layer], counts: Sequence[int]) -> Mapping[_Slot, _Slot]:
+    """For each place whose parameter belongs to an earlier layer: the place that owns it."""
+    owner_of: dict[str, _Slot] = {}
+    owners: dict[_Slot, _Slot] = {}
+    for index, (layer, count) in enumerate(zip(layers, counts, strict=True)):
+        for number, spec in zip(range(count), layer.param.param):
+            slot = _Slot(index, number)
+            if spec.name and owner_of.setdefault(spec.name, slot) != slot:
+                owners[slot] = owner_of[spec.name]
+    return owners
+
+
+def _fit(blob: Blob, shape: PartialShape | None, layer: Layer, number: int) -> Blob:
+    """`blob` under the shape that its layer gives it, or an error where Caffe refuses it."""
+    if shape is None:
+        return blob
+    stored = blob.shape
+    if blob.legacy and len(shape) <= 4:
+        padding, stored = stored[: 4 - len(shape)], stored[4 - len(shape) :]
+        fits = all(size == 1 for size in padding)
+    else:
+        fits = len(shape) == len(stored)
+    if fits and all(wanted in (None, size) for wanted, size in zip(shape, stored, strict=True)):
+        return blob.reshaped(stored) if stored != blob.shape else Blob(blob.array)
+    raise MismatchError(
+        f"{layer.name} ({layer.type}): blob {number} has shape {blob.shape}, expected {_readable(shape)}: "
+        "the weights belong to another net, or the input shape of the prototxt is not the one it was trained with"
+    )
+
+
+def _readable(shape: PartialShape) -> str:
+    sizes = ", ".join("?" if size is None else str(size) for size in shape)
+    return f"({sizes},)" if len(shape) == 1 else f"({sizes})"
+
+
+def _wrong_count(layer: Layer, shapes: Sequence[PartialShape], blobs: Sequence[Blob]) -> str:
+    have = ", ".join(str(blob.shape) for blob in blobs)
+    want = ", ".join(_readable(shape) for shape in shapes) or "none"
+    return f"{layer.name} ({layer.type}): the caffemodel has {len(blobs)} blobs, {have}; expected {len(shapes)}: {want}"
+
+
+def _fill(
+    layers: Sequence[Layer],
+    expected: Sequence[tuple[PartialShape, ...] | None],
+    counts: Mapping[int, int],
+    owners: Mapping[_Slot, _Slot],
+    filled: Mapping[_Slot, Blob],
+) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
+    """The layers with their arrays, and those that should have some but do not have all."""
+    done: list[Layer] = []
+    missing: list[Layer] = []
+    for index, (layer, shapes) in enumerate(zip(layers, expected, strict=True)):
+        count = counts.get(index, len(shapes) if shapes is not None else 0)
+        slots = [_Slot(index, number) for number in range(count)]
+        found = [filled.get(owners.get(slot, slot)) for slot in slots]
+        blobs = tuple(blob for blob in found if blob is not None)
+        if len(blobs) < count:
+            missing.append(layer)
+            blobs = ()
+        elif shapes is not None and len(shapes) == count:
+            blobs = tuple(_as_sharer(*each) for each in zip(blobs, shapes, strict=True))
+        done.append(dataclasses.replace(layer, blobs=blobs))
+    return tuple(done), tuple(missing)
+
+
+def _as_sharer(blob: Blob, shape: PartialShape) -> Blob:
+    """A shared array under the sharer's own shape: Caffe's permissive sharing wants the same size only."""
+    known: Shape = tuple(size for size in shape if size is not None)
+    if len(known) == len(shape) and known != blob.shape and math.prod(known) == blob.array.size:
+        return blob.reshaped(known)
+    return blob
+
+
+def _check_missing(
+    net: Net, stored: Sequence[StoredLayer], missing: Sequence[Layer], allowed: Collection[str]
+) -> list[Note]:
+    refused = [layer for layer in missing if ALL not in allowed and layer.name not in allowed]
+    names = [each.name for each in stored if each.blobs]
+    if refused:
+        known = {layer.name for layer in net.layers}
+        if not known.intersection(names):
+            there = f'has weights for "{names[0]}" and {len(names) - 1} more' if names else "has no weights at all"
+            raise MismatchError(f"no layer of the prototxt has weights in the caffemodel, which {there}")
+        raise MismatchError(_missing_message(net, refused, [name for name in names if name not in known] or names))
+    return [Note("warning", layer.name, f"{layer.type} without weights in the caffemodel; left out") for layer in missing]
+
+
+def _missing_message(net: Net, refused: Sequence[Layer], candidates: Sequence[str]) -> str:
+    layer = refused[0]
+    twice = sum(other.name == layer.name for other in net.layers) > 1
+    near = difflib.get_close_matches(layer.name, candidates, n=1, cutoff=0.0)
+    if twice:
+        hint = "; several layers bear this name, and Caffe gives the weights to the first"
+    else:
+        hint = f'; the nearest name in the caffemodel is "{near[0]}"' if near else ""
+    more = f" (and {len(refused) - 1} more layers)" if len(refused) > 1 else ""
+    option = f"--allow-missing {layer.name}" if len(refused) == 1 else f"--allow-missing {ALL}"
+    return f'{layer.name} ({layer.type}){more} has no weights in the caffemodel{hint}; "{option}" goes on without'
+
+
+def _leftovers(net: Net, stored: Sequence[StoredLayer]) -> list[Note]:
+    known = {layer.name for layer in net.layers}
+    unused = list(dict.fromkeys(each.name for each in stored if each.blobs and each.name not in known))
+    notes = []
+    if unused:
+        shown = ", ".join(unused[:5]) + (f" and {len(unused) - 5} more" if len(unused) > 5 else "")
+        notes.append(
+            Note("warning", None, f"weights of layers that the prototxt does not have are left out: {shown}")
+        )
+    seen: set[str] = set()
+    for each in stored:
+        if each.blobs and each.name in known and each.name in seen:
+            notes.append(Note("warning", each.name, "stored several times in the caffemodel; the last one counts, as in Caffe"))
+        seen.add(each.name)
+    return notes

@@ -1,0 +1,56 @@
+"""What a row of the rules table is made of, and what passes through it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+from caffeconv.model import KerasCall, Layer, LayerWeights, Shape, Weight
+
+__all__ = ["Context", "Convert", "Parts", "Rule"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Context:
+    """What a rule is told besides the layer itself.
+
+    `segments` are the shapes, in Caffe's axis order, of the blobs that were flattened and put one behind the other
+    to make the input of an InnerProduct or a recurrent layer; `None` where that is not known, and empty where
+    Caffe's order is Keras' order. `scale` is the Scale layer to fuse into a BatchNorm.
+    """
+
+    segments: tuple[Shape, ...] | None = ()
+    scale: Layer | None = None
+    depthwise: Literal["depthwise", "conv2d"] = "depthwise"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Parts:
+    """What a rule makes of a layer: a Keras layer and its arrays, in load order.
+
+    `notes` say what was done that the Keras layer does not show, `warnings` what may be wrong. `extra` are further
+    Keras layers with weights that the one Caffe layer takes.
+    """
+
+    keras: KerasCall | None
+    weights: tuple[Weight, ...]
+    before: tuple[KerasCall, ...] = ()
+    after: tuple[KerasCall, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    extra: tuple[LayerWeights, ...] = ()
+
+
+Convert: TypeAlias = Callable[[Layer, Context], Parts]
+"""Raises `UnsupportedError` where the layer's arrays have no Keras form; they are then written as stored."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """One row: Caffe's blobs, the Keras layers they become, the names of their arrays in load order, and how."""
+
+    blobs: str
+    keras: str
+    weights: str
+    convert: Convert

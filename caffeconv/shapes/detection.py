@@ -1,0 +1,90 @@
+"""Output shapes of the forks' layers for object detection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from caffeconv.model import MaybeShape, Shape
+from caffeconv.shapes.axes import require_rank
+from caffeconv.shapes.params import optional, required
+
+if TYPE_CHECKING:
+    from caffe_proto.caffe_pb2 import LayerParameter
+
+__all__ = [
+    "detection_output", "position_sensitive_roi_pooling", "prior_box", "prior_box_clustered", "roi_align",
+    "roi_pooling",
+]  # fmt: skip
+
+Shapes = tuple[Shape, ...]
+
+_MOST_RATIOS = 1000
+_OTHER_DIALECTS = ("fixed_size", "fixed_ratio", "density", "density_size")
+
+
+def prior_box(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """SSD's `PriorBox`: (1, 2, H · W · priors · 4).
+
+    Priors of a cell: aspect ratio 1, the others given and, unless `flip` is off, their inverses, all for each
+    `min_size`; and one for each `max_size`.
+    """
+    settings = required(param, "prior_box_param")
+    for name in _OTHER_DIALECTS:
+        if optional(settings, name) is not None:
+            raise ValueError(f"the number of priors with {name} is not known")
+    least, most = required(settings, "min_size"), optional(settings, "max_size") or ()
+    sizes, more = (len(each) if isinstance(each, tuple) else 1 for each in (least, most))
+    if more not in (0, sizes):
+        raise ValueError(f"{more} max_size for {sizes} min_size")
+    flip = optional(settings, "flip")
+    ratios = _ratios(optional(settings, "aspect_ratio") or (), flip is None or flip)
+    return (_priors(bottoms[0], ratios * sizes + more),)
+
+
+def _ratios(given: tuple[float, ...], flip: bool) -> int:
+    """How many different aspect ratios there are, 1 among them."""
+    if len(given) > _MOST_RATIOS:
+        raise ValueError(f"more than {_MOST_RATIOS} aspect ratios")
+    known = [1.0]
+    for ratio in given:
+        if all(abs(ratio - other) >= 1e-6 for other in known):
+            known += [ratio, 1 / ratio] if flip and ratio else [ratio]
+    return len(known)
+
+
+def prior_box_clustered(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """`PriorBoxClustered`: (1, 2, H · W · priors · 4), a prior for each `width`."""
+    return (_priors(bottoms[0], len(required(required(param, "prior_box_param"), "width"))),)
+
+
+def _priors(shape: Shape, priors: int) -> Shape:
+    _, _, height, width = require_rank(shape, 4)
+    return 1, 2, height * width * priors * 4
+
+
+def detection_output(param: LayerParameter, bottoms: tuple[MaybeShape, ...]) -> Shapes:
+    """SSD's `DetectionOutput`: (1, 1, 1, 7) until the net has run, then a row for each detection."""
+    return ((1, 1, 1, 7),)
+
+
+def roi_pooling(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """`ROIPooling`: (N, C, H, W) and R regions to (R, C, pooled_h, pooled_w)."""
+    return (_pooled_regions(param, "roi_pooling_param", bottoms),)
+
+
+def roi_align(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """`ROIAlign`: (N, C, H, W) and R regions to (R, C, pooled_h, pooled_w)."""
+    return (_pooled_regions(param, "roi_align_param", bottoms),)
+
+
+def _pooled_regions(param: LayerParameter, settings_name: str, bottoms: Shapes) -> Shape:
+    settings = required(param, settings_name)
+    channels = require_rank(bottoms[0], 4)[1]
+    return bottoms[1][0], channels, required(settings, "pooled_h"), required(settings, "pooled_w")
+
+
+def position_sensitive_roi_pooling(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """R-FCN's `PSROIPooling`: R regions to (R, output_dim, group_size, group_size)."""
+    settings = required(param, "psroi_pooling_param")
+    bins = required(settings, "group_size")
+    return ((bottoms[1][0], required(settings, "output_dim"), bins, bins),)

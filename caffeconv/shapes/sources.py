@@ -1,0 +1,99 @@
+"""Output shapes of layers without bottoms: inputs, data, parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from caffeconv.model import MaybeShape
+from caffeconv.shapes.axes import declared_shape
+from caffeconv.shapes.params import required
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from caffe_proto.caffe_pb2 import LayerParameter
+
+__all__ = [
+    "continuation_indicator",
+    "data",
+    "dummy_data",
+    "image_data",
+    "input_blobs",
+    "memory_data",
+    "parameter",
+    "window_data",
+]
+
+Shapes = tuple[MaybeShape, ...]
+_T = TypeVar("_T")
+
+
+def input_blobs(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """`Input`: a shape for each top, or one for all."""
+    shapes = param.input_param.shape
+    if not shapes:
+        raise ValueError("no shape is given")
+    return _for_each_top(param, [declared_shape(shape) for shape in shapes], "shapes")
+
+
+def parameter(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """`Parameter`: the shape of its one blob."""
+    return (declared_shape(param.parameter_param.shape),)
+
+
+def dummy_data(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """`DummyData`: `shape`, or num, channels, height and width; once for each top or once for all."""
+    settings = param.dummy_data_param
+    legacy = (settings.num, settings.channels, settings.height, settings.width)
+    if not any(legacy):
+        return _for_each_top(param, [declared_shape(shape) for shape in settings.shape], "shapes")
+    if settings.shape:
+        raise ValueError("shape and num, channels, height, width exclude each other")
+    sizes = [
+        _for_each_top(param, each, name)
+        for each, name in zip(legacy, ("num", "channels", "height", "width"), strict=True)
+    ]
+    return tuple(zip(*sizes, strict=True))
+
+
+def memory_data(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """`MemoryData`: images (N, C, H, W) and labels (N)."""
+    settings = param.memory_data_param
+    return (settings.batch_size, settings.channels, settings.height, settings.width), (settings.batch_size,)
+
+
+def data(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """`Data`: the images' shape stands in the database, the labels are (N)."""
+    return None, _labels(param.data_param.batch_size)
+
+
+def window_data(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """`WindowData`: the number of channels stands in the window file, the labels are (N)."""
+    return None, _labels(param.window_data_param.batch_size)
+
+
+def image_data(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """`ImageData`: images (N, 3 or 1, H, W), known where they are cropped or resized, and labels (N)."""
+    settings = param.image_data_param
+    channels = 3 if settings.is_color else 1
+    crop = param.transform_param.crop_size
+    height, width = (crop, crop) if crop else (settings.new_height, settings.new_width)
+    labels = _labels(settings.batch_size)
+    return (settings.batch_size, channels, height, width) if labels and height and width else None, labels
+
+
+def continuation_indicator(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """CRNN's `ContinuationIndicator`: (T, N)."""
+    settings = required(param, "continuation_indicator_param")
+    return ((required(settings, "time_step"), required(settings, "batch_size")),)
+
+
+def _labels(batch_size: int) -> MaybeShape:
+    return (batch_size,) if batch_size else None
+
+
+def _for_each_top(param: LayerParameter, given: Sequence[_T], what: str) -> tuple[_T, ...]:
+    """What is given for each top, or once for all."""
+    if len(given) not in (1, len(param.top)):
+        raise ValueError(f"{len(given)} {what} for {len(param.top)} tops")
+    return tuple(given) if len(given) == len(param.top) else (given[0],) * len(param.top)

@@ -1,0 +1,276 @@
+"""The one copy engine: strided views of any real type to float32 in C order, at the speed of memory.
+
+A writer reserves room for its arrays in the output, then hands all of them over at once as pieces: (view, byte offset).
+Each view is cut three times, every cut a grid of boxes over the same axes:
+
+- slab: what one reused buffer holds. Its shape is chosen so that both what is written is made of long runs of the
+  output and what is read is compact in the source. Slabs are independent, so two threads share the work: NumPy's
+  copies and the writes release the interpreter lock.
+- window: as much of a slab as lies close together in the source; the pages of a mapped source are given back
+  after each window, so resident memory does not grow with the model.
+- tile: what the cache holds. Where the source is transposed, a tile is read along the source into a scratch buffer
+  whose rows are an odd number of cache lines apart, and written along the output from there. Rows at their own
+  distance, often a power of two, would all fall into the same few sets of the cache.
+
+Conversion to float32 happens when the tile is read; float32 sources are copied bit by bit, NaN payloads included.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import mmap
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from caffeconv.model import Array, Shape
+
+__all__ = ["Piece", "Progress", "WriteAt", "copy_pieces", "writes_at"]
+
+Piece: TypeAlias = tuple[Array, int]
+"""A view to copy and the byte offset of its first value in the output."""
+WriteAt: TypeAlias = Callable[[int, memoryview], object]
+"""Writes bytes at an offset; called from two threads at once, in no order, for ranges that do not overlap."""
+Progress: TypeAlias = Callable[[int], object]
+"""Takes the number of bytes done so far; called in the thread that started the copy."""
+
+_Floats: TypeAlias = npt.NDArray[np.float32]
+_Cut: TypeAlias = tuple[slice, ...]
+
+_OUTPUT = np.dtype("<f4")
+_WORKERS = min(2, os.cpu_count() or 1)
+_SLAB = 2**22  # values
+_RUN = 2**14  # values written in one piece, where the output's shape allows
+_WINDOW = 2**23  # bytes of source
+_TILE = 2**16  # values
+_TILE_ROWS = 256
+_LINE = 64  # bytes of a cache line
+_HUGE_PAGE = 2**21  # bytes; one fault may map as much
+
+
+def copy_pieces(pieces: Sequence[Piece], write_at: WriteAt, *, progress: Progress | None = None) -> None:
+    """Copy every view, read in C order, as little-endian float32 to its offset.
+
+    Raises TypeError for a view of complex or other values that have no float32; what `write_at` raises passes through.
+    """
+    slabs = _slabs(pieces)
+    lock = threading.Lock()
+    failures: list[BaseException] = []
+    done = 0
+
+    def take() -> tuple[Array, Shape, int] | None:
+        with lock:
+            return None if failures else next(slabs, None)
+
+    def work(report: Progress | None) -> None:
+        nonlocal done
+        buffer, scratch = np.empty(_SLAB, _OUTPUT), np.empty(_TILE + _TILE_ROWS * 2 * _LINE // _OUTPUT.itemsize, _OUTPUT)
+        try:
+            with np.errstate(all="ignore"):
+                while (slab := take()) is not None:
+                    source, whole, offset = slab
+                    target = buffer[: source.size].reshape(source.shape)
+                    _fill(target, source, scratch)
+                    _write_runs(target, whole, offset, write_at)
+                    with lock:
+                        done += target.nbytes
+                    if report is not None:
+                        report(done)
+        except BaseException as failure:  # raised again below, in the caller's thread
+            failures.append(failure)
+
+    large = sum(view.size for view, _ in pieces) > _SLAB
+    helpers = [threading.Thread(target=work, args=(None,)) for _ in range(_WORKERS - 1 if large else 0)]
+    for helper in helpers:
+        helper.start()
+    work(progress)
+    for helper in helpers:
+        helper.join()
+    if failures:
+        raise failures[0]
+    if progress is not None:
+        progress(done)
+
+
+def writes_at(descriptor: int) -> WriteAt:
+    """How to write at offsets of an open file."""
+    if sys.platform == "win32":
+        lock = threading.Lock()
+
+        def write_some(data: memoryview, offset: int) -> int:
+            with lock:
+                os.lseek(descriptor, offset, os.SEEK_SET)
+                return os.write(descriptor, data)
+    else:
+
+        def write_some(data: memoryview, offset: int) -> int:
+            return os.pwrite(descriptor, data, offset)
+
+    def write_at(offset: int, data: memoryview) -> None:
+        while data:
+            count = write_some(data, offset)
+            data, offset = data[count:], offset + count
+
+    return write_at
+
+
+def _slabs(pieces: Iterable[Piece]) -> Iterator[tuple[Array, Shape, int]]:
+    """Every slab of every view: the source, the shape of the whole it is cut from, the offset of its first value."""
+    for view, offset in pieces:
+        if not view.size:
+            continue
+        merged = _merge_axes(view)
+        steps = _row_major_steps(merged.shape)
+        for cut in _cuts(merged.shape, _slab_shape(merged.shape, _source_order(merged))):
+            first = sum(part.start * step for part, step in zip(cut, steps, strict=True))
+            yield merged[cut], merged.shape, offset + first * _OUTPUT.itemsize
+
+
+def _merge_axes(view: Array) -> Array:
+    """The same values in the same order, with every axis gone that is no more than a part of the axis before it."""
+    shape: list[int] = []
+    last_stride = 0
+    for extent, stride in zip(view.shape, view.strides, strict=True):
+        if extent == 1:
+            continue
+        if shape and last_stride == extent * stride:
+            shape[-1] *= extent
+        else:
+            shape.append(extent)
+        last_stride = stride
+    return view.reshape(shape or 1)
+
+
+def _row_major_steps(shape: Shape) -> list[int]:
+    """How many values of a C-contiguous array lie between neighbours along each axis."""
+    return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+
+
+def _source_order(source: Array) -> list[int]:
+    """The axes, from the one along which the source is closest together; repeated values (stride 0) come last."""
+    return sorted(range(source.ndim), key=lambda axis: abs(source.strides[axis]) or sys.maxsize)
+
+
+def _cuts(shape: Shape, box: Sequence[int]) -> Iterator[_Cut]:
+    """A grid of boxes over `shape`."""
+    return itertools.product(
+        *(
+            [slice(start, min(start + extent, size)) for start in range(0, size, extent)]
+            for size, extent in zip(shape, box, strict=True)
+        )
+    )
+
+
+def _slab_shape(shape: Shape, order: list[int]) -> list[int]:
+    """Long runs of the output first, the rest of the room goes to what is close together in the source."""
+    box = [1] * len(shape)
+    for axis in reversed(range(len(shape))):
+        box[axis] = min(shape[axis], math.ceil(_RUN / math.prod(box)))
+    for axis in order:
+        box[axis] = min(shape[axis], max(box[axis], _SLAB * box[axis] // math.prod(box)))
+    return box
+
+
+def _window_shape(source: Array, order: list[int]) -> list[int]:
+    """As much as reaches over no more than the window's bytes, cut along the axes furthest apart in the source."""
+    box = list(source.shape)
+    for axis in reversed(order):
+        stride = abs(source.strides[axis])
+        rest = _reach(box, source) - (box[axis] - 1) * stride
+        if stride:
+            box[axis] = min(box[axis], max(1, (_WINDOW - rest) // stride + 1))
+    return box
+
+
+def _tile_shape(shape: Shape, order: list[int]) -> list[int]:
+    """Rows of the output long enough to pay for, and of the source as much as fits beside them."""
+    box = [1] * len(shape)
+    box[-1] = min(shape[-1], _TILE_ROWS)
+    for axis in order:
+        if axis != len(shape) - 1:
+            box[axis] = min(shape[axis], max(1, _TILE // math.prod(box)))
+    return box
+
+
+def _reach(box: Sequence[int], source: Array) -> int:
+    """How many bytes lie between the first and the end of the last value of a box of the source."""
+    steps = (abs(stride) * (extent - 1) for stride, extent in zip(source.strides, box, strict=True))
+    return sum(steps) + source.itemsize
+
+
+def _fill(target: _Floats, source: Array, scratch: _Floats) -> None:
+    """Copy one slab, window by window."""
+    order = _source_order(source)
+    release = _page_release(source)
+    transposed = abs(source.strides[-1]) > _LINE and order[0] != source.ndim - 1
+    for cut in _cuts(source.shape, _window_shape(source, order)):
+        window = source[cut]
+        if transposed:
+            _transpose(target[cut], window, order, scratch)
+        else:
+            np.copyto(target[cut], window, casting="same_kind")
+        if release is not None:
+            release(window)
+
+
+def _transpose(target: _Floats, source: Array, order: list[int], scratch: _Floats) -> None:
+    """Copy one window tile by tile, reading along the source and writing along the output."""
+    box = _tile_shape(source.shape, order)
+    last = source.ndim - 1
+    layout = [last, *(axis for axis in reversed(order) if axis != last)]
+    rows, width = box[last], math.prod(box) // box[last]
+    pitch = (math.ceil(width * scratch.itemsize / _LINE) | 1) * _LINE // scratch.itemsize
+    padded = scratch[: rows * pitch].reshape(rows, pitch)[:, :width]
+    staged = padded.reshape([box[axis] for axis in layout]).transpose(np.argsort(layout))
+    for cut in _cuts(source.shape, box):
+        tile = source[cut]
+        stage = staged[tuple([slice(extent) for extent in tile.shape])]
+        np.copyto(stage, tile, casting="same_kind")
+        np.copyto(target[cut], stage)
+
+
+def _write_runs(target: _Floats, whole: Shape, offset: int, write_at: WriteAt) -> None:
+    """Write one slab, in as few runs as its place in the whole array allows."""
+    split = target.ndim - 1
+    while split > 0 and target.shape[split] == whole[split]:
+        split -= 1
+    steps = _row_major_steps(whole)[:split]
+    for index in np.ndindex(target.shape[:split]):
+        first = sum(position * step for position, step in zip(index, steps, strict=True))
+        write_at(offset + first * target.itemsize, memoryview(target[index].reshape(-1)).cast("B"))
+
+
+def _page_release(source: Array) -> Callable[[Array], None] | None:
+    """What gives the pages under a view back to the system, or None where the view is not in a mapped file.
+
+    Only read-only mappings: of a writable one this would throw the changes away.
+    """
+    base: object = source
+    while base is not None and not isinstance(base, mmap.mmap):
+        base = base.obj if isinstance(base, memoryview) else getattr(base, "base", None)
+    if base is None or not hasattr(mmap, "MADV_DONTNEED") or not memoryview(base).readonly:
+        return None
+    mapping = base
+    start = _address(np.frombuffer(mapping, np.uint8))
+    end = start + len(mapping)
+
+    def release(view: Array) -> None:
+        below = sum(min(0, stride * (extent - 1)) for stride, extent in zip(view.strides, view.shape, strict=True))
+        low = _address(view) + below
+        # A fault maps the pages around it too, and those of a neighbour done long ago would stay.
+        first = max(start, low // _HUGE_PAGE * _HUGE_PAGE)
+        after = min(end, -(-(low + _reach(view.shape, view)) // _HUGE_PAGE) * _HUGE_PAGE)
+        mapping.madvise(mmap.MADV_DONTNEED, first - start, after - first)
+
+    return release
+
+
+def _address(view: Array) -> int:
+    address: int = view.__array_interface__["data"][0]
+    return address

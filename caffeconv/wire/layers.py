@@ -1,0 +1,192 @@
+"""What of a stored layer is handed to the bindings.
+
+All known forks agree on fields 1-10 of LayerParameter; above them their numbers clash, down to one fork's string where
+another has a message, which makes plain protobuf refuse the whole file. So of the others only those go through
+that the layer's own type reads. V1LayerParameter and V0LayerParameter were never renumbered; all of Caffe's fields go.
+Numbers from 10000 up are this project's own and never come from a file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Final, cast
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from caffe_proto.caffe_pb2 import LayerParameter, NetParameter, V0LayerParameter, V1LayerParameter
+from caffeconv.fields import LENGTH, as_utf8, encode_varint, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from google.protobuf.message import Message
+
+__all__ = [
+    "CAFFE_V1_TYPES", "NET_FIELDS", "TYPE_WORD", "V0", "V1", "V2", "LayerForm",
+    "descriptor_of", "encode_field", "recode", "strings_of",
+]  # fmt: skip
+
+_PRIVATE: Final = 10000
+
+_OWN_PARAMETERS: Final[Mapping[str, str]] = {
+    "Accuracy": "accuracy_param",
+    "AnnotatedData": "data_param transform_param",
+    "ArgMax": "argmax_param",
+    "BatchNorm": "batch_norm_param",
+    "Bias": "bias_param",
+    "Clip": "clip_param",
+    "Concat": "concat_param",
+    "ContrastiveLoss": "contrastive_loss_param loss_param",
+    "Convolution": "convolution_param",
+    "ConvolutionDepthwise": "convolution_param",
+    "ConvolutionRistretto": "convolution_param",
+    "Crop": "crop_param",
+    "Data": "data_param transform_param",
+    "Deconvolution": "convolution_param",
+    "DeconvolutionRistretto": "convolution_param",
+    "DepthwiseConvolution": "convolution_param",
+    "Dropout": "dropout_param",
+    "DummyData": "dummy_data_param",
+    "ELU": "elu_param",
+    "Eltwise": "eltwise_param",
+    "Embed": "embed_param",
+    "EuclideanLoss": "loss_param",
+    "Exp": "exp_param",
+    "FcRistretto": "inner_product_param",
+    "Flatten": "flatten_param",
+    "HDF5Data": "hdf5_data_param",
+    "HDF5Output": "hdf5_output_param",
+    "HingeLoss": "hinge_loss_param loss_param",
+    "Im2col": "convolution_param",
+    "ImageData": "image_data_param transform_param",
+    "InfogainLoss": "infogain_loss_param loss_param softmax_param",
+    "InnerProduct": "inner_product_param",
+    "Input": "input_param",
+    "LRN": "lrn_param",
+    "LSTM": "recurrent_param",
+    "Log": "log_param",
+    "MVN": "mvn_param",
+    "MemoryData": "memory_data_param transform_param",
+    "MultinomialLogisticLoss": "loss_param",
+    "PReLU": "prelu_param",
+    "Parameter": "parameter_param",
+    "Pooling": "pooling_param",
+    "Power": "power_param",
+    "Python": "python_param",
+    "RNN": "recurrent_param",
+    "ReLU": "relu_param",
+    "Reduction": "reduction_param",
+    "Reshape": "reshape_param",
+    "SPP": "spp_param",
+    "Scale": "scale_param",
+    "Sigmoid": "sigmoid_param",
+    "SigmoidCrossEntropyLoss": "loss_param",
+    "Slice": "slice_param",
+    "Softmax": "softmax_param",
+    "SoftmaxWithLoss": "loss_param softmax_param",
+    "Swish": "swish_param",
+    "SyncBN": "batch_norm_param",
+    "TanH": "tanh_param",
+    "Threshold": "threshold_param",
+    "Tile": "tile_param",
+    "WindowData": "window_data_param transform_param",
+}
+"""V2 layer type to the fields that it reads besides 1-10."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerForm:
+    """One generation's layer message: where things are, and which fields go through."""
+
+    descriptor: Descriptor
+    name: int
+    type: int
+    blobs: int
+    always: frozenset[int]
+    own: Mapping[str, frozenset[int]]
+
+    @functools.cached_property
+    def any_own(self) -> frozenset[int]:
+        """Fields that go through for one type or another."""
+        return frozenset().union(*self.own.values())
+
+
+def descriptor_of(message_type: type[Message]) -> Descriptor:
+    """The description of a message; the bindings' stubs give it a union of types."""
+    return cast("Descriptor", message_type.DESCRIPTOR)
+
+
+def _numbers(descriptor: Descriptor, names: Iterable[str]) -> frozenset[int]:
+    return frozenset(descriptor.fields_by_name[name].number for name in names)
+
+
+def _caffes(descriptor: Descriptor, *without: str) -> frozenset[int]:
+    names = (field.name for field in descriptor.fields if field.number < _PRIVATE)
+    return _numbers(descriptor, set(names).difference(without))
+
+
+V2: Final = LayerForm(
+    descriptor_of(LayerParameter),
+    name=1,
+    type=2,
+    blobs=7,
+    always=frozenset(range(1, 11)) - {7},
+    own={word: _numbers(descriptor_of(LayerParameter), names.split()) for word, names in _OWN_PARAMETERS.items()},
+)
+V1: Final = LayerForm(
+    descriptor_of(V1LayerParameter),
+    name=4,
+    type=5,
+    blobs=6,
+    always=_caffes(descriptor_of(V1LayerParameter), "blobs", "layer"),
+    own={},
+)
+V0: Final = LayerForm(
+    descriptor_of(V0LayerParameter),
+    name=1,
+    type=2,
+    blobs=50,
+    always=_caffes(descriptor_of(V0LayerParameter), "blobs"),
+    own={},
+)
+NET_FIELDS: Final = _caffes(descriptor_of(NetParameter), "layer", "layers")
+CAFFE_V1_TYPES: Final = frozenset(
+    value.number for value in V1LayerParameter.LayerType.DESCRIPTOR.values if value.number < _PRIVATE
+)
+TYPE_WORD: Final = V1LayerParameter.DESCRIPTOR.fields_by_name["type_word"].number
+"""Own field of V1LayerParameter for a type that Caffe 1.0 does not have."""
+
+
+def encode_field(number: int, payload: bytes) -> bytes:
+    """A LENGTH field."""
+    return encode_varint(number << 3 | LENGTH) + encode_varint(len(payload)) + payload
+
+
+@functools.cache
+def strings_of(descriptor: Descriptor) -> Mapping[int, Descriptor | None]:
+    """Field numbers of a message that hold a string (`None`) or a message with strings in it (its descriptor)."""
+    table: dict[int, Descriptor | None] = {}
+    for field in descriptor.fields:
+        if field.type == FieldDescriptor.TYPE_STRING:
+            table[field.number] = None
+        elif field.message_type is not None and strings_of(field.message_type):
+            table[field.number] = field.message_type
+    return table
+
+
+def recode(message: bytes, descriptor: Descriptor) -> bytes:
+    """A message with every string in it made UTF-8, which the bindings insist on. Raises: Damage."""
+    if message.isascii():
+        return message
+    table = strings_of(descriptor)
+    parts: list[bytes] = []
+    for tag, begin, start, end, _ in walk(message, 0, len(message)):
+        number = tag >> 3
+        if tag & 7 != LENGTH or number not in table:
+            parts.append(message[begin:end])
+            continue
+        nested = table[number]
+        payload = message[start:end]
+        parts.append(encode_field(number, as_utf8(payload) if nested is None else recode(payload, nested)))
+    return b"".join(parts)

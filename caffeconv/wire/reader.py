@@ -1,0 +1,163 @@
+"""The walk NetParameter → layer or layers → blobs over a mapped file."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from google.protobuf.message import DecodeError, Message
+
+from caffe_proto.caffe_pb2 import BlobProto, LayerParameter, NetParameter, V0LayerParameter, V1LayerParameter
+from caffeconv.errors import ParseError
+from caffeconv.fields import LENGTH, VARINT, Damage, Field, as_utf8, encode_varint, walk
+from caffeconv.model import Blob, Note
+from caffeconv.wire.blobs import read_blob
+from caffeconv.wire.layers import (
+    CAFFE_V1_TYPES,
+    NET_FIELDS,
+    TYPE_WORD,
+    V0,
+    V1,
+    V2,
+    LayerForm,
+    descriptor_of,
+    encode_field,
+    recode,
+    strings_of,
+)
+
+if TYPE_CHECKING:
+    import mmap
+
+    from google.protobuf.descriptor import Descriptor
+
+__all__ = ["Reader"]
+
+_AnyLayer: TypeAlias = LayerParameter | V1LayerParameter | V0LayerParameter
+_Part: TypeAlias = tuple[int, bytes]
+"""Number and bytes (tag included) of one field for the bindings."""
+
+_LAYER: Final = 100 << 3 | LENGTH
+_LAYERS: Final = 2 << 3 | LENGTH
+_V0_LAYER: Final = 1 << 3 | LENGTH
+_V1_TYPE: Final = V1.type << 3 | VARINT
+_PAYLOAD: Final = encode_varint(BlobProto.DESCRIPTOR.fields_by_name["payload"].number << 3 | VARINT)
+
+
+class Reader:
+    """Reads one file, and holds where it is, so that every error can say so."""
+
+    def __init__(self, path: str, buffer: mmap.mmap) -> None:
+        self._path = path
+        self._buffer = buffer
+        self._layers = 0
+        self._name = ""
+        self._inside = False
+        self._blob: int | None = None
+        self.blobs: list[Blob] = []
+        self.notes: list[Note] = []
+
+    def read(self) -> NetParameter:
+        """The net as stored; each BlobProto in it holds nothing but the index of its blob in `blobs`.
+
+        Raises: ParseError.
+        """
+        net = NetParameter()
+        parts: list[_Part] = []
+        try:
+            for field in walk(self._buffer, 0, len(self._buffer)):
+                tag, _, start, end, length = field
+                if tag in (_LAYER, _LAYERS):
+                    self._layers += 1
+                    self._name, self._inside = "", True
+                    if tag == _LAYER:
+                        self._read_layer(net.layer.add(), V2, start, end)
+                    else:
+                        self._read_layer(net.layers.add(), V1, start, end)
+                    self._inside = end - start < length
+                elif tag >> 3 in NET_FIELDS:
+                    parts.append(self._part(field, descriptor_of(NetParameter)))
+        except Damage as damage:
+            raise ParseError(f"{self._path}: {self._where()}: {damage}") from None
+        self._merge(net, parts, None)
+        return net
+
+    def _where(self) -> str:
+        if not self._layers:
+            return "before the first layer"
+        layer = f"layer {self._name!r}" if self._name else f"layer {self._layers - 1} (no name)"
+        if not self._inside:
+            return f"after {layer}"
+        return layer if self._blob is None else f"{layer} blob {self._blob}"
+
+    def _read_layer(self, message: _AnyLayer, form: LayerForm, start: int, end: int) -> None:
+        """Fill `message` with what may go through of the layer at `start`, and read its blobs."""
+        parts: list[_Part] = []
+        own: list[Field] = []
+        nested: list[Field] = []
+        word = ""
+        blobs = 0
+        for field in walk(self._buffer, start, end):
+            tag, _, first, last, value = field
+            number = tag >> 3
+            if tag == form.blobs << 3 | LENGTH:
+                parts.append((number, encode_field(number, _PAYLOAD + encode_varint(len(self.blobs)))))
+                self._blob = blobs
+                self.blobs.append(read_blob(self._buffer, first, last))
+                if last - first == value:
+                    self._blob = None
+                blobs += 1
+            elif form is V1 and tag == _V0_LAYER:
+                nested.append(field)
+            elif form is V1 and tag == _V1_TYPE and value not in CAFFE_V1_TYPES:
+                parts.append((TYPE_WORD, encode_field(TYPE_WORD, str(value).encode())))
+            elif number in form.always:
+                parts.append(self._part(field, form.descriptor))
+                if number == form.name and tag & 7 == LENGTH:
+                    self._name = as_utf8(self._buffer[first:last]).decode()
+                elif number == form.type and tag & 7 == LENGTH:
+                    word = as_utf8(self._buffer[first:last]).decode()
+            elif number in form.any_own:
+                own.append(field)
+        wanted = form.own.get(word, frozenset())
+        parts += [self._part(field, form.descriptor) for field in own if field[0] >> 3 in wanted]
+        self._merge(message, parts, self._name)
+        for _, _, first, last, _ in nested:
+            assert isinstance(message, V1LayerParameter)
+            self._read_layer(message.layer, V0, first, last)
+
+    def _part(self, field: Field, descriptor: Descriptor) -> _Part:
+        """A field for the bindings; strings that are not UTF-8, which they could not hand out, are made so."""
+        tag, begin, start, end, _ = field
+        number = tag >> 3
+        strings = strings_of(descriptor)
+        if tag & 7 == LENGTH and number in strings:
+            payload = self._buffer[start:end]
+            if not payload.isascii():
+                inner = strings[number]
+                with contextlib.suppress(Damage):  # not what Caffe means by this number: the bindings decide
+                    return number, encode_field(number, as_utf8(payload) if inner is None else recode(payload, inner))
+        return number, self._buffer[begin:end]
+
+    def _merge(self, message: Message, parts: list[_Part], layer: str | None) -> None:
+        """Parse the parts into an empty `message`; a part that the bindings refuse is dropped and noted."""
+        try:
+            message.MergeFromString(b"".join([part for _, part in parts]))
+            return
+        except DecodeError:
+            message.Clear()
+        for number, part in parts:
+            if _parses(type(message), part):
+                message.MergeFromString(part)
+            else:
+                name = message.DESCRIPTOR.fields_by_number[number].name
+                text = f"{name} (field {number}) is not what Caffe stores there and was left out"
+                self.notes.append(Note("warning", layer, text))
+
+
+def _parses(message_type: type[Message], part: bytes) -> bool:
+    try:
+        message_type().MergeFromString(part)
+    except DecodeError:
+        return False
+    return True

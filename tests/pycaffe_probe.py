@@ -1,0 +1,344 @@
+"""What real Caffe says of nets. Runs inside pycaffe's own Python (3.5 or later), which may share no file with the tests.
+
+stdin     a tar: `jobs.json`, and the files that the jobs name
+stdout    a tar: for every job a folder `<job name>/` with what the job made, or with `error.txt` alone; `versions.json`
+
+`jobs.json` is a list; a job is an object with these keys, all but the first two optional:
+
+    name            its folder in the answer
+    prototxt        a net in the input tar, of any generation
+    weights         a binary or HDF5 caffemodel in the input tar to copy from
+    phase           "TEST" (default) or "TRAIN"; with `level` and `stages` (list) the state to build the net for
+    seed            fills all weights at random from this seed
+    factors         {layer name: BatchNorm factor} where `seed` should not use FACTOR
+    saves           {file name: dialect} to write the weights to; DIALECTS lists them
+    upgrade         true: the net as Caffe's tool upgrade_net_proto_text writes it, as `upgraded.prototxt`
+    inputs          {blob name: [kind, argument…]} for the forward pass; INPUTS lists the kinds, default "normal"
+    activations     true: runs the net and writes `activations.npz`
+
+Every job writes `caffe.json`: layers in order with auto-inserted Splits, shapes of blobs, bottoms and tops, and the SHA-256
+of every learned array (float32, little-endian, C order) under `w|<layer>|<name>|<blob>`. `activations.npz` has
+`bottom|<layer>|<position>` and `top|<layer>|<position>` of every layer that learns or has no bottom and of every maker of a
+net output, copied when the layer has run, before a layer in place overwrites them.
+
+Caffe aborts its process at the first failed check, so every job runs in a child of its own.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+
+import numpy as np
+
+os.environ.setdefault("GLOG_minloglevel", "2")  # read by glog when Caffe is imported
+
+import caffe  # noqa: E402
+from caffe.proto import caffe_pb2  # noqa: E402
+from google.protobuf import text_format  # noqa: E402
+
+FACTOR = 2.5
+"""Of a BatchNorm: the sums that it stores are this many times the statistics that it uses."""
+
+
+# ---- describing -------------------------------------------------------------------------------------------------
+
+
+def describe(net, written):
+    """The net as data; `written` are the layer names of the prototxt, so that other Splits are Caffe's own."""
+    names = list(net._blob_names)
+
+    def blobs(ids):
+        return [[names[i], list(net._blobs[i].shape)] for i in ids]
+
+    layers = [
+        {
+            "name": name,
+            "type": layer.type,
+            "auto_split": layer.type == "Split" and name not in written,
+            "blobs": [list(blob.shape) for blob in layer.blobs],
+            "bottoms": blobs(net._bottom_ids(index)),
+            "tops": blobs(net._top_ids(index)),
+        }
+        for index, (name, layer) in enumerate(zip(net._layer_names, net.layers))
+    ]
+    return {"inputs": list(net.inputs), "outputs": list(net.outputs), "layers": layers, "weight_sha256": digests(net)}
+
+
+def digests(net):
+    return {
+        "w|%d|%s|%d" % (index, name, position): [
+            list(blob.shape),
+            hashlib.sha256(np.ascontiguousarray(blob.data, "<f4").tobytes()).hexdigest(),
+        ]
+        for index, (name, layer) in enumerate(zip(net._layer_names, net.layers))
+        for position, blob in enumerate(layer.blobs)
+    }
+
+
+# ---- filling ----------------------------------------------------------------------------------------------------
+
+
+def fill(net, seed, factors):
+    """Random weights under which every one of them shows in the output and variances are positive."""
+    random = np.random.RandomState(seed)
+    for name, layer in zip(net._layer_names, net.layers):
+        arrays = [blob.data for blob in layer.blobs]
+        factor = factors.get(name, FACTOR)
+        for position, array in enumerate(arrays):
+            array[...] = weight(layer.type, position, array.shape, random, factor)
+
+
+def weight(kind, position, shape, random, factor):
+    if kind == "BatchNorm":
+        statistics = (random.normal(0, 0.5, shape), random.uniform(0.5, 1.5, shape), np.ones(shape))
+        return factor * statistics[position]
+    if kind == "PReLU":
+        return random.uniform(0.05, 0.5, shape)
+    if kind == "Scale" and position == 0:
+        return random.uniform(0.5, 1.5, shape) * random.choice([-1, 1], shape)
+    if len(shape) > 1 and kind != "Embed":
+        return random.normal(0, 1 / np.sqrt(np.prod(shape[1:])), shape)
+    return random.normal(0, 0.5, shape)
+
+
+# ---- running ----------------------------------------------------------------------------------------------------
+
+
+def continuation(random, shape):
+    """Sequence marks: 0 where a sequence begins, which is the first step and one more of the first sequence."""
+    marks = np.ones(shape)
+    marks[0] = 0
+    marks[len(marks) // 2].flat[0] = 0
+    return marks
+
+
+INPUTS = {
+    "normal": lambda random, shape: random.normal(0, 1, shape),
+    "positive": lambda random, shape: random.uniform(0.1, 2, shape),
+    "integers": lambda random, shape, limit: random.randint(0, limit, shape),
+    "continuation": continuation,
+}
+
+
+def activations(net, seed, inputs):
+    random = np.random.RandomState(seed + 1)
+    for name in net.inputs:
+        kind, *arguments = inputs.get(name, ["normal"])
+        blob = net.blobs[name]
+        blob.data[...] = INPUTS[kind](random, tuple(blob.shape), *arguments)
+    outputs = set(net.outputs)
+    names = list(net._blob_names)
+    arrays = {}
+    for index, layer in enumerate(net.layers):
+        bottoms, tops = net._bottom_ids(index), net._top_ids(index)
+        wanted = len(layer.blobs) or not len(bottoms) or outputs.intersection(names[i] for i in tops)
+        before = [net._blobs[i].data.copy() for i in bottoms]
+        net._forward(index, index)
+        if wanted:
+            after = [net._blobs[i].data.copy() for i in tops]
+            arrays.update({"bottom|%d|%d" % (index, i): array for i, array in enumerate(before)})
+            arrays.update({"top|%d|%d" % (index, i): array for i, array in enumerate(after)})
+    return arrays
+
+
+# ---- saving -----------------------------------------------------------------------------------------------------
+
+
+def save_caffe(net, written, path):
+    net.save(path)
+
+
+def save_hdf5(net, written, path):
+    """As Caffe saves it, without the time stamps that HDF5 puts beside every dataset."""
+    start = int(time.time())
+    net.save_hdf5(path)
+    with open(path, "rb") as file:
+        content = file.read()
+    for second in range(start, int(time.time()) + 1):
+        content = content.replace(struct.pack("<I", second), bytes(4))
+    with open(path, "wb") as file:
+        file.write(content)
+
+
+def save_written(net, written, path):
+    """In the generation of the prototxt (V0, V1), its blobs with num, channels, height and width."""
+    message = caffe_pb2.NetParameter()
+    message.CopyFrom(written)
+    for layer in message.layers:
+        holder = layer.layer if layer.HasField("layer") else layer
+        for blob in net.params.get(holder.name, ()):
+            holder.blobs.add(**legacy(blob.data))
+    write(path, message)
+
+
+def save_double(net, written, path):
+    write(path, saved(net, lambda array: dict(shape={"dim": array.shape}, double_data=array.flat)))
+
+
+def save_legacy_shapes(net, written, path):
+    write(path, saved(net, legacy))
+
+
+def save_unpacked(net, written, path):
+    """Every value with a tag of its own, as writers without packing do."""
+
+    def unpacked(array):
+        bare = caffe_pb2.BlobProto(shape={"dim": array.shape}).SerializeToString()
+        tag = struct.pack("B", (caffe_pb2.BlobProto.DATA_FIELD_NUMBER << 3) | 5)
+        return bare + b"".join(tag + value.tobytes() for value in array.astype("<f4").flat)
+
+    message = saved(net, lambda array: {})
+    content = b""
+    for layer in message.layer:
+        arrays = [blob.data for blob in net.params.get(layer.name, ())]
+        del layer.blobs[:]
+        body = layer.SerializeToString() + b"".join(
+            field(caffe_pb2.LayerParameter.BLOBS_FIELD_NUMBER, unpacked(array)) for array in arrays
+        )
+        content += field(caffe_pb2.NetParameter.LAYER_FIELD_NUMBER, body)
+    del message.layer[:]
+    with open(path, "wb") as file:
+        file.write(message.SerializeToString() + content)
+
+
+def field(number, content):
+    """A length-delimited field of the wire format."""
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def varint(value):
+    groups = []
+    while value > 127:
+        groups.append(value & 127 | 128)
+        value >>= 7
+    return bytes(groups + [value])
+
+
+def legacy(array):
+    dims = (1,) * (4 - array.ndim) + array.shape
+    return dict(zip(("num", "channels", "height", "width"), dims), data=array.flat)
+
+
+def saved(net, encode):
+    """What Caffe saves, every blob encoded anew."""
+    with tempfile.NamedTemporaryFile() as file:
+        net.save(file.name)
+        message = caffe_pb2.NetParameter.FromString(file.read())
+    for layer in message.layer:
+        arrays = [blob.data for blob in net.params.get(layer.name, ())]
+        del layer.blobs[:]
+        for array in arrays:
+            layer.blobs.add(**encode(array))
+    return message
+
+
+def write(path, message):
+    with open(path, "wb") as file:
+        file.write(message.SerializeToString())
+
+
+DIALECTS = {
+    "caffe": save_caffe,
+    "hdf5": save_hdf5,
+    "as written": save_written,
+    "double": save_double,
+    "legacy shapes": save_legacy_shapes,
+    "unpacked": save_unpacked,
+}
+
+
+# ---- jobs -------------------------------------------------------------------------------------------------------
+
+
+def written_layers(message):
+    return {layer.name for layer in message.layer} | {
+        layer.layer.name if layer.HasField("layer") else layer.name for layer in message.layers
+    }
+
+
+def work(job, folder):
+    """One job; what it makes goes to `folder`."""
+
+    def build(weights=None):
+        net = caffe.Net(
+            job["prototxt"], getattr(caffe, job.get("phase", "TEST")), job.get("level", 0), job.get("stages")
+        )
+        if weights:
+            net.copy_from(weights)
+        return net
+
+    with open(job["prototxt"]) as file:
+        written = text_format.Merge(file.read(), caffe_pb2.NetParameter(), allow_unknown_field=True)
+    seed = job.get("seed")
+    net = build(job.get("weights"))
+    if job.get("saves"):
+        fill(net, seed, job.get("factors", {}))
+    description = describe(net, written_layers(written))
+    for name, dialect in sorted(job.get("saves", {}).items()):
+        path = os.path.join(folder, name)
+        DIALECTS[dialect](net, written, path)
+        assert digests(build(path)) == description["weight_sha256"], "%s: Caffe reads back other weights" % name
+    if job.get("upgrade"):
+        subprocess.check_call(["upgrade_net_proto_text", job["prototxt"], os.path.join(folder, "upgraded.prototxt")])
+    description["prototxt"] = os.path.basename(job["prototxt"])
+    with open(os.path.join(folder, "caffe.json"), "w") as file:
+        json.dump(description, file, sort_keys=True)
+    if job.get("activations"):
+        np.savez(os.path.join(folder, "activations.npz"), **activations(net, seed, job.get("inputs", {})))
+
+
+def run(job, answers):
+    """Runs a job in a child process; a child that fails leaves its last words instead of files."""
+    folder = os.path.join(answers, job["name"])
+    os.makedirs(folder)
+    with tempfile.TemporaryFile() as words:
+        child = os.fork()
+        if not child:
+            os.dup2(words.fileno(), 2)
+            code = 1
+            try:
+                work(job, folder)
+                code = 0
+            except BaseException as error:
+                os.write(2, repr(error).encode())
+            finally:
+                os._exit(code)
+        if os.waitpid(child, 0)[1]:
+            shutil.rmtree(folder)
+            os.makedirs(folder)
+            words.seek(0)
+            with open(os.path.join(folder, "error.txt"), "wb") as file:
+                file.write(words.read()[-4000:] or b"died without a word")
+
+
+def main():
+    answer = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever else prints must not spoil the tar
+    with tempfile.TemporaryDirectory() as base:
+        os.chdir(base)
+        with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as tar:
+            tar.extractall("given")
+        os.chdir("given")
+        with open("jobs.json") as file:
+            jobs = json.load(file)
+        answers = os.path.join(base, "answers")
+        os.makedirs(answers)
+        for job in jobs:
+            run(job, answers)
+        with open(os.path.join(answers, "versions.json"), "w") as file:
+            json.dump({"caffe": caffe.__version__, "numpy": np.__version__, "python": sys.version.split()[0]}, file)
+        with tarfile.open(fileobj=answer, mode="w|") as tar:
+            tar.add(os.path.join(answers, "versions.json"), "versions.json")
+            for job in jobs:
+                tar.add(os.path.join(answers, job["name"]), job["name"])
+    answer.close()
+
+
+main()
