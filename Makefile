@@ -62,6 +62,59 @@ lint: $(VENV)/installed-lint
 	"$(BIN)/ruff" format --check .
 	"$(BIN)/mypy"
 
+# grpcio-tools 1.62.3 is the last whose bindings import on protobuf 3.20.3 and on 7; its wheels end at Python 3.12.
+GENERATOR := grpcio-tools==1.62.3
+PROTOC = "$(CACHE)/proto/bin/python" -m grpc_tools.protoc -I. caffe_proto/caffe.proto
+
+$(CACHE)/proto/made:
+	@for python in "$(PYTHON)" python3.12 python3.11 python3.10; do
+	    if "$$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null; then
+	        "$$python" -m venv "$(CACHE)/proto"
+	        "$(CACHE)/proto/bin/python" -m pip install --quiet --disable-pip-version-check "$(GENERATOR)" "setuptools<81"
+	        touch "$@"
+	        exit 0
+	    fi
+	done
+	echo "$(GENERATOR) needs a Python from 3.10 to 3.12, and none was found" >&2
+	exit 1
+
+proto: $(CACHE)/proto/made  ## generate the bindings from caffe_proto/caffe.proto
+	@cd "$(ROOT)"
+	$(PROTOC) --python_out=. --pyi_out=.
+
+proto-check:  ## check that the committed bindings are those of caffe.proto
+	@cd "$(ROOT)"
+	if ! $(MAKE) --no-print-directory "$(CACHE)/proto/made"; then
+	    echo "SKIPPED: whether the bindings are up to date was not checked (see above)"
+	    exit 0
+	fi
+	fresh=$$(mktemp -d)
+	trap 'rm -rf "$$fresh"' EXIT
+	$(PROTOC) --python_out="$$fresh" --pyi_out="$$fresh"
+	for file in caffe_pb2.py caffe_pb2.pyi; do
+	    cmp "caffe_proto/$$file" "$$fresh/caffe_proto/$$file" || { echo "run: make proto" >&2; exit 1; }
+	done
+	echo "bindings are up to date"
+
+COMPAT := 3.20.3 4.25.9 5.29.5 6.33.1 newest
+
+compat: $(VENV)/made  ## run a small conversion under each protobuf from 3.20.3 to the newest
+	@cd "$(ROOT)"
+	for version in $(COMPAT); do
+	    venv="$(CACHE)/compat-$$version"
+	    case $$version in newest) want=protobuf ;; *) want="protobuf==$$version" ;; esac
+	    test -e "$$venv/made" || "$(PYTHON)" -m venv "$$venv"
+	    "$$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade "$$want" numpy h5py
+	    touch "$$venv/made"
+	    "$$venv/bin/python" tests/compat_smoke.py
+	done
+
+docs: $(VENV)/installed  ## write the generated parts of the docs
+	@"$(BIN)/python" "$(ROOT)/docs/generate.py"
+
+docs-check: $(VENV)/installed  ## check that the generated parts of the docs are up to date
+	@"$(BIN)/python" "$(ROOT)/docs/generate.py" --check
+
 clean:  ## remove what the verbs above made in this folder
 	@cd "$(ROOT)"
 	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import Any
 
 from caffeconv.backends import for_backend
 from caffeconv.conversion import convert
 from caffeconv.loading import load_net
 from caffeconv.model import Net, Result
-from caffeconv.net import insert_splits
+from caffeconv.net import insert_splits, settle_shapes
 from caffeconv.outputs import output_path
 
 __all__ = ["convert_caffemodel_to_dict", "convert_caffemodel_to_keras"]
@@ -25,6 +26,8 @@ def convert_caffemodel_to_keras(
     include_unknown_layer_types: bool = True,
     keras_backend: str = "tf",
     verbose: bool = True,
+    *,
+    allow_missing: Collection[str] = (),
 ) -> Result:
     """Convert a Caffe model's weights to an HDF5 file that Keras loads with `load_weights(…, by_name=True)`.
 
@@ -36,6 +39,7 @@ def convert_caffemodel_to_keras(
         include_unknown_layer_types: write layer types that have no Keras form as they are stored.
         keras_backend: `"tf"`, `"theano"` (kernels flipped) or `"cntk"`.
         verbose: print what was written, and all notes.
+        allow_missing: names of layers that may lack weights; `"all"` allows every one.
 
     Returns:
         What was written, with its notes.
@@ -47,7 +51,7 @@ def convert_caffemodel_to_keras(
 
     path = output_path(output_filename, "hdf5", [prototxt_filename, caffemodel_filename])
     result = convert(
-        load_net(prototxt_filename, caffemodel_filename),
+        load_net(prototxt_filename, caffemodel_filename, allow_missing=allow_missing),
         include_layers_without_weights=include_layers_without_weights,
         include_unknown_layer_types=include_unknown_layer_types,
     )
@@ -67,6 +71,7 @@ def convert_caffemodel_to_dict(
     verbose: bool = False,
     *,
     split_layers: bool = True,
+    allow_missing: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Take the weights out of a Caffe model as NumPy arrays, in Caffe's own order and layout.
 
@@ -76,6 +81,7 @@ def convert_caffemodel_to_dict(
         out_path: where to pickle the list; `.pkl` is added. `None` writes nothing.
         verbose: print a line for every layer.
         split_layers: list the Split layers, too, that Caffe inserts.
+        allow_missing: names of layers that may lack weights; `"all"` allows every one.
 
     Returns:
         For each layer, as a running Caffe would list them, a dict with `name`, `type`, `weights` (list of float32
@@ -84,8 +90,8 @@ def convert_caffemodel_to_dict(
     Raises:
         CaffeconvError: one of its kinds; no file is written then, and an existing one is left as it was.
     """
-    net = load_net(prototxt_filename, caffemodel_filename)
-    net = insert_splits(net) if split_layers else net
+    net = load_net(prototxt_filename, caffemodel_filename, allow_missing=allow_missing)
+    net = settle_shapes(insert_splits(net) if split_layers else net)
     if out_path is not None:
         from caffeconv.writers.pickled import write_pickle
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from caffeconv.errors import MismatchError, UnsupportedError
 from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape, Source, Weight
+from caffeconv.renaming import drop_empty_parts
 from caffeconv.rules import RULES, Context, Parts
 from caffeconv.rules.flattening import Order, flattened_segments, trace_orders
 
@@ -70,7 +71,7 @@ def convert(
             notes.extend(said)
         elif include_layers_without_weights:
             layers.append(LayerWeights(layer.name, layer.type, (layer.name,)))
-    return Result(*_drop_repeated(layers, notes))
+    return drop_empty_parts(Result(*_drop_repeated(layers, notes)))
 
 
 def _fusable_scales(net: Net) -> dict[int, int]:
@@ -141,7 +142,8 @@ def _segments(layer: Layer, index: int, plan: _Plan) -> tuple[Shape, ...] | None
     shape, order = layer.bottom_shapes[0], plan.orders[index][0]
     if layer.type in ("LSTM", "RNN", "Lstm"):
         return (shape[2:],) if shape is not None and len(shape) > 3 and max(shape[3:]) > 1 else ()
-    return flattened_segments(shape, layer.param.inner_product_param.axis, order)
+    features = max(layer.blobs[0].array.size // (layer.param.inner_product_param.num_output or 1), 1)
+    return flattened_segments(shape, layer.param.inner_product_param.axis, order, features)
 
 
 def _drop_repeated(layers: list[LayerWeights], notes: list[Note]) -> tuple[tuple[LayerWeights, ...], tuple[Note, ...]]:

@@ -16,7 +16,7 @@ from caffeconv.upgrade import upgrade_net
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import NetParameter
 
-__all__ = ["EMBEDDED", "Listing", "list_files", "load_net"]
+__all__ = ["EMBEDDED", "ListedFile", "Listing", "list_files", "load_net"]
 
 EMBEDDED = "-"
 """Given as the prototxt: use the net inside the caffemodel."""
@@ -68,10 +68,19 @@ def load_net(
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Listing:
-    """What one or two files hold together; `files` says for each what it is."""
+class ListedFile:
+    """What a file is: its kind, and the generation of Caffe (V0, V1, V2) that wrote it, if that can be told."""
 
-    files: tuple[tuple[str, str], ...]
+    path: str
+    kind: str
+    generation: str | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Listing:
+    """What one or two files hold together."""
+
+    files: tuple[ListedFile, ...]
     net: Net
 
 
@@ -100,17 +109,17 @@ def list_files(
         else:
             weights = _read_weights(path)
     net = _assemble(text, weights, State(phase, level, frozenset(stages)), input_shapes or {}, [ALL])
-    read = {each.path: each.what for each in (text, weights) if each is not None}
-    return Listing(tuple((os.fspath(path), read[os.fspath(path)]) for path in files), net)
+    listed = tuple(ListedFile(each.path, each.kind.name, each.generation) for each in (text, weights) if each is not None)
+    return Listing(listed, net)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Read:
-    """A file as read and upgraded. `what` tells its kind and the generation of Caffe that it was written for."""
+    """A file as read and upgraded, and the generation that it was before."""
 
     path: str
     kind: Kind
-    what: str
+    generation: str | None
     net: NetParameter
     notes: tuple[Note, ...]
     blobs: tuple[Blob, ...] = ()
@@ -122,7 +131,7 @@ def _read_text(path: Path) -> _Read:
     expect_kind(path, Kind.PROTOTXT)
     net, notes = read_prototxt(path)
     upgraded, more = upgrade_net(net)
-    return _Read(os.fspath(path), Kind.PROTOTXT, f"prototxt, {_generation(net)}", upgraded, (*notes, *more))
+    return _Read(os.fspath(path), Kind.PROTOTXT, _generation(net), upgraded, (*notes, *more))
 
 
 def _read_weights(path: Path) -> _Read:
@@ -132,9 +141,9 @@ def _read_weights(path: Path) -> _Read:
     else:
         from caffeconv.wire import read_caffemodel as read
     net, blobs, notes = read(path)
-    what = "caffemodel, HDF5 snapshot" if kind is Kind.HDF5_SNAPSHOT else f"caffemodel, {_generation(net)}"
+    generation = None if kind is Kind.HDF5_SNAPSHOT else _generation(net)
     upgraded, more = upgrade_net(net)
-    return _Read(os.fspath(path), kind, what, upgraded, (*notes, *more), blobs)
+    return _Read(os.fspath(path), kind, generation, upgraded, (*notes, *more), blobs)
 
 
 def _generation(net: NetParameter) -> str:

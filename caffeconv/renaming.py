@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from caffeconv.errors import MismatchError
 from caffeconv.model import Note, Result
 
-__all__ = ["rename_layers"]
+__all__ = ["drop_empty_parts", "rename_layers"]
 
 
 def rename_layers(result: Result, names: Mapping[str, str] | None = None, slash: str = "/") -> Result:
@@ -38,3 +38,19 @@ def rename_layers(result: Result, names: Mapping[str, str] | None = None, slash:
             notes.append(Note("info", layer.name, f'called "{new}" in the output'))
         layers.append(dataclasses.replace(layer, name=new))
     return Result(tuple(layers), tuple(notes))
+
+
+def drop_empty_parts(result: Result) -> Result:
+    """`result` with slashes left out where they stand at an end of a layer's name, or two in a row.
+
+    Neither HDF5 nor any Keras can hold such a name; some converters to Caffe write them.
+    """
+    names = {layer.name: "/".join(filter(None, layer.name.split("/"))) for layer in result.layers}
+    changed = {old: new for old, new in names.items() if old != new}
+    if not changed:
+        return result
+    renamed = rename_layers(result, changed)
+    first, count = next(iter(changed)), len(changed)
+    more = f" and {count - 1} more" if count > 1 else ""
+    text = f'slashes that no Keras layer can have are left out of names: "{first}" -> "{changed[first]}"{more}'
+    return dataclasses.replace(renamed, notes=(*renamed.notes, Note("warning", None, text)))

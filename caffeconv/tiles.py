@@ -70,7 +70,8 @@ def copy_pieces(pieces: Sequence[Piece], write_at: WriteAt, *, progress: Progres
 
     def work(report: Progress | None) -> None:
         nonlocal done
-        buffer, scratch = np.empty(_SLAB, _OUTPUT), np.empty(_TILE + _TILE_ROWS * 2 * _LINE // _OUTPUT.itemsize, _OUTPUT)
+        buffer = np.empty(_SLAB, _OUTPUT)
+        scratch = np.empty(_TILE + _TILE_ROWS * _LINE // 2, _OUTPUT)  # every row padded by up to two lines
         try:
             with np.errstate(all="ignore"):
                 while (slab := take()) is not None:

@@ -17,7 +17,7 @@ stdout    a tar: for every job a folder `<job name>/` with what the job made, or
     activations     true: runs the net and writes `activations.npz`
 
 Every job writes `caffe.json`: layers in order with auto-inserted Splits, shapes of blobs, bottoms and tops, and the SHA-256
-of every learned array (float32, little-endian, C order) under `w|<layer>|<name>|<blob>`. `activations.npz` has
+of every learned array (float32, little-endian, C order) under `w|<layer>|<name>|<blob>`, but for those that `weights` lacks. `activations.npz` has
 `bottom|<layer>|<position>` and `top|<layer>|<position>` of every layer that learns or has no bottom and of every maker of a
 net output, copied when the layer has run, before a layer in place overwrites them.
 
@@ -72,6 +72,7 @@ def describe(net, written):
 
 
 def digests(net):
+    """Of all learned arrays but those that the weights given left untouched, which are all NaN."""
     return {
         "w|%d|%s|%d" % (index, name, position): [
             list(blob.shape),
@@ -79,6 +80,7 @@ def digests(net):
         ]
         for index, (name, layer) in enumerate(zip(net._layer_names, net.layers))
         for position, blob in enumerate(layer.blobs)
+        if not np.isnan(blob.data).all()
     }
 
 
@@ -98,7 +100,7 @@ def fill(net, seed, factors):
 def weight(kind, position, shape, random, factor):
     if kind == "BatchNorm":
         statistics = (random.normal(0, 0.5, shape), random.uniform(0.5, 1.5, shape), np.ones(shape))
-        return factor * statistics[position]
+        return statistics[position] * (factor if factor or position == 2 else 1)
     if kind == "PReLU":
         return random.uniform(0.05, 0.5, shape)
     if kind == "Scale" and position == 0:
@@ -271,6 +273,9 @@ def work(job, folder):
             job["prototxt"], getattr(caffe, job.get("phase", "TEST")), job.get("level", 0), job.get("stages")
         )
         if weights:
+            for layer in net.layers:
+                for blob in layer.blobs:
+                    blob.data[...] = np.nan
             net.copy_from(weights)
         return net
 
@@ -318,6 +323,16 @@ def run(job, answers):
                 file.write(words.read()[-4000:] or b"died without a word")
 
 
+def versions():
+    """What answers: Caffe's version and layer types, and what it runs on."""
+    return {
+        "caffe": caffe.__version__,
+        "layer_types": list(caffe.layer_type_list()),
+        "numpy": np.__version__,
+        "python": sys.version.split()[0],
+    }
+
+
 def main():
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever else prints must not spoil the tar
@@ -333,7 +348,7 @@ def main():
         for job in jobs:
             run(job, answers)
         with open(os.path.join(answers, "versions.json"), "w") as file:
-            json.dump({"caffe": caffe.__version__, "numpy": np.__version__, "python": sys.version.split()[0]}, file)
+            json.dump(versions(), file)
         with tarfile.open(fileobj=answer, mode="w|") as tar:
             tar.add(os.path.join(answers, "versions.json"), "versions.json")
             for job in jobs:

@@ -13,7 +13,7 @@ from caffeconv.cli.report import print_layers, print_net, print_notes, print_wri
 from caffeconv.errors import MismatchError
 from caffeconv.loading import load_net
 from caffeconv.model import Note, Shape
-from caffeconv.net import insert_splits
+from caffeconv.net import insert_splits, settle_shapes
 from caffeconv.outputs import output_path
 
 __all__ = ["run"]
@@ -56,7 +56,7 @@ def run(
     if file_format == "pickle":
         from caffeconv.writers.pickled import write_pickle
 
-        net = insert_splits(net)
+        net = settle_shapes(insert_splits(net))
         _refuse_warnings(net.notes, strict)
         with _progress(sum(blob.array.size for layer in net.layers for blob in layer.blobs)) as progress:
             write_pickle(path, net.layers, progress=progress)

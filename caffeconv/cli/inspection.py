@@ -12,6 +12,8 @@ from caffeconv.model import MaybeShape, Shape
 
 __all__ = ["run"]
 
+_KINDS = {"PROTOTXT": "prototxt", "CAFFEMODEL": "caffemodel", "HDF5_SNAPSHOT": "HDF5 snapshot"}
+
 
 def run(
     *,
@@ -26,8 +28,8 @@ def run(
     if as_json:
         print(json.dumps(_as_json(listing), indent=1))
         return
-    for path, what in listing.files:
-        print(f"{path}: {what}")
+    for file in listing.files:
+        print(f"{file.path}: {_KINDS[file.kind]}" + (f", {file.generation}" if file.generation else ""))
     print_net(listing.net)
     layers = listing.net.layers
     total = sum(blob.array.size for layer in layers for blob in layer.blobs)
@@ -49,7 +51,9 @@ def _as_json(listing: Listing) -> dict[str, Any]:
         for layer in net.layers
     ]
     return {
-        "files": [{"path": path, "kind": what} for path, what in listing.files],
+        "files": [
+            {"path": file.path, "kind": _KINDS[file.kind], "generation": file.generation} for file in listing.files
+        ],
         "name": net.name,
         "layers": layers,
         "parameters": sum(blob.array.size for layer in net.layers for blob in layer.blobs),

@@ -46,7 +46,7 @@ def print_layers(result: Result) -> None:
     """A row per layer of the output: Caffe layer, type, Keras layer, arrays with their shapes."""
     table = _table("Caffe layer", "type", "Keras layer", "arrays")
     for layer in result.layers:
-        arrays = "\n".join(f"{weight.name} {readable_shape(weight.shape)}" for weight in layer.weights)
+        arrays = ", ".join(f"{weight.name} {readable_shape(weight.shape)}" for weight in layer.weights)
         name = layer.name if layer.name in layer.origins else f"{layer.name} (of {layer.origins[0]})"
         origins = " + ".join((name, *(origin for origin in layer.origins[1:])))
         _add_row(table, origins, layer.type, keras_text(layer), arrays)
@@ -54,12 +54,12 @@ def print_layers(result: Result) -> None:
 
 
 def keras_text(layer: LayerWeights) -> str:
-    """The Keras layers that compute what the Caffe layer does, one a line."""
+    """The Keras layers that compute what the Caffe layer does, in order."""
     if layer.keras is None and not layer.weights:
         return "-"
     own = str(layer.keras) if layer.keras is not None else "(as stored)"
     calls: tuple[KerasCall | str, ...] = (*layer.before, own, *layer.after)
-    return "\n".join(map(str, calls))
+    return " > ".join(map(str, calls))
 
 
 def print_net(net: Net) -> None:
@@ -73,7 +73,7 @@ def print_net(net: Net) -> None:
             layer.type or "?",
             _blobs(layer.bottoms, layer.bottom_shapes),
             _blobs(layer.tops, layer.top_shapes),
-            "\n".join(readable_shape(blob.shape) + _unusual_type(str(blob.array.dtype)) for blob in layer.blobs),
+            ", ".join(readable_shape(blob.shape) + _unusual_type(str(blob.array.dtype)) for blob in layer.blobs),
             f"{sum(blob.array.size for blob in layer.blobs):,}" if layer.blobs else "",
         )
     _print_table(table)
@@ -101,7 +101,7 @@ def _unusual_type(dtype: str) -> str:
 
 
 def _blobs(names: Sequence[str], shapes: Sequence[MaybeShape]) -> str:
-    return "\n".join(f"{name} {readable_shape(shape)}" for name, shape in zip(names, shapes, strict=True))
+    return ", ".join(f"{name} {readable_shape(shape)}" for name, shape in zip(names, shapes, strict=True))
 
 
 def _printable(text: str) -> str:
@@ -128,5 +128,11 @@ def _add_row(table: Table, *cells: str) -> None:
 def _print_table(table: Table) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDE)
-    console.print(table)
+    if sys.stdout.isatty():
+        Console(highlight=False).print(table)
+        return
+    console = Console(highlight=False, width=_WIDE)
+    with console.capture() as lines:
+        console.print(table)
+    for line in lines.get().strip("\n").splitlines():
+        print(line.rstrip())

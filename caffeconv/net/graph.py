@@ -18,7 +18,7 @@ from caffeconv.shapes import infer_top_shapes
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
 
-__all__ = ["AUTOMATIC_TOP", "build_net", "insert_splits"]
+__all__ = ["AUTOMATIC_TOP", "build_net", "insert_splits", "settle_shapes"]
 
 AUTOMATIC_TOP = "(automatic)"
 """The name that Caffe gives to the top of a loss layer that was written without one."""
@@ -143,6 +143,27 @@ def insert_splits(net: Net) -> Net:
                 layers.append(_split_layer(layer, stem, Source(place, position), blob, shape, uses[made]))
                 weights = layer.param.loss_weight
                 handed_out[made] = int(position < len(weights) and weights[position] != 0)
+    return dataclasses.replace(net, layers=tuple(layers))
+
+
+def settle_shapes(net: Net) -> Net:
+    """The net with the shapes that its blobs have once all of it is set up, as a running Caffe tells them.
+
+    They differ where a layer reshapes a blob in place: all layers of such a chain hold the same blob in the end.
+    """
+    last = {
+        name: shape
+        for layer in net.layers
+        for name, shape in zip((*layer.bottoms, *layer.tops), (*layer.bottom_shapes, *layer.top_shapes), strict=True)
+    }
+    layers = (
+        dataclasses.replace(
+            layer,
+            bottom_shapes=tuple(last[name] for name in layer.bottoms),
+            top_shapes=tuple(last[name] for name in layer.tops),
+        )
+        for layer in net.layers
+    )
     return dataclasses.replace(net, layers=tuple(layers))
 
 

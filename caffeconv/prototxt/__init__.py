@@ -9,6 +9,7 @@ taken, a number out of range, a word where a number belongs, brackets that do no
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["parse_prototxt", "read_prototxt"]
 
+_PLACE_OF_PROTOBUF = re.compile(r"^[0-9]+:[0-9]+ : ('.*': )?")
 _SOLVER_FIELDS = frozenset(field.name for field in caffe_pb2.SolverParameter.DESCRIPTOR.fields)
 _NETS_OF_A_SOLVER = (
     ("net", "its net is named by net: {}"),
@@ -73,7 +75,7 @@ def _parse_readable(text: str, filename: str) -> caffe_pb2.NetParameter:
     try:
         return text_format.Parse(text, caffe_pb2.NetParameter())
     except text_format.ParseError as error:
-        problem = " ".join(str(error).rpartition(" : ")[2].split())
+        problem = _PLACE_OF_PROTOBUF.sub("", " ".join(str(error).split()))
         raise ParseError(f"{filename}:{error.GetLine()}:{error.GetColumn()}: {quote(problem)}") from error
 
 

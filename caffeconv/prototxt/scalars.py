@@ -12,10 +12,11 @@ __all__ = ["integer", "problem_with"]
 
 _INTEGER = re.compile(r"-?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")
 _FLOAT = re.compile(
-    r"-?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?[fF]?|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?|[nN][aA][nN])"
+    r"-?(?:(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?f?"
+    r"|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?|[nN][aA][nN])"
 )
 _BOOL = re.compile(r"true|false|True|False|t|f|0|1")
-_WRONG_ESCAPE = re.compile(r"\\(?:[abfnrtv\\'\"]|[0-3]?[0-7]{1,2}|x[0-9a-fA-F]{1,2})|(\\.)")
+_WRONG_ESCAPE = re.compile(r"\\(?:[abfnrtv\\'\"]|[0-3][0-7]{2}|[0-7]{1,2}(?![0-7])|x[0-9a-fA-F]{1,2})|(\\.)")
 
 _RANGES = {
     FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
@@ -41,7 +42,7 @@ def _problem_with_string(value: Token) -> str | None:
     if value.kind != "string":
         return f"expected a string in quotes, got {quote(value.text)}"
     wrong = next((match for match in _WRONG_ESCAPE.finditer(value.text) if match.group(1)), None)
-    return None if wrong is None else f"unknown escape {quote(wrong.group())} in a string, a backslash is written \\\\"
+    return None if wrong is None else f"escape {quote(wrong.group())} in a string is not known, a backslash is written \\\\"
 
 
 def _problem_with_integer(value: Token, lowest: int, highest: int) -> str | None:

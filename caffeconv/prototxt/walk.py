@@ -213,6 +213,7 @@ class Walk:
             return
         unknown = next((value for value in values if field.words and not self._is_known(field, value)), None)
         if field.full_name == _V1_TYPE and unknown is not None:
+            self._find("info", name, path, f"type {quote(unknown.text)} is none of Caffe's words for a layer in layers")
             self._keep_type_word(name, unknown)
         elif unknown is not None:
             self._find(

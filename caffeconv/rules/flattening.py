@@ -22,10 +22,12 @@ class Order:
 
     `spatial`: Caffe's (N, C, axes…) is Keras' (N, axes…, C). `same`: Keras has the same axes in the same order.
     `flat`: axis 1 holds `segments` one behind the other, each of a shape (C, axes…) that Keras flattened as (axes…, C).
+    `channels` is C of a spatial blob, which convolutions tell even where the input's size is not known.
     """
 
     kind: Literal["spatial", "same", "flat"]
     segments: tuple[Shape, ...] = ()
+    channels: int | None = None
 
 
 MaybeOrder: TypeAlias = Order | None
@@ -47,12 +49,13 @@ def trace_orders(net: Net) -> tuple[tuple[MaybeOrder, ...], ...]:
     return tuple(seen)
 
 
-def flattened_segments(shape: MaybeShape, axis: int, order: MaybeOrder) -> tuple[Shape, ...] | None:
+def flattened_segments(shape: MaybeShape, axis: int, order: MaybeOrder, features: int) -> tuple[Shape, ...] | None:
     """The segments that lie behind each other where a layer flattens the axes of a bottom from `axis` on.
 
-    Empty where Caffe's order is Keras' order, `None` where it cannot be known.
+    `features` is the length of what they are flattened to. Empty where Caffe's order is Keras' order, `None` where it
+    cannot be known.
     """
-    if order is not None and order.kind == "same":
+    if order is not None and (order.kind == "same" or (axis == 1 and order.channels == features)):
         return ()
     if shape is None:
         return None
@@ -78,8 +81,13 @@ def _keep_last(_: Layer, orders: Sequence[MaybeOrder]) -> MaybeOrder:
     return orders[-1] if orders else None
 
 
-def _spatial(_: Layer, __: Sequence[MaybeOrder]) -> MaybeOrder:
-    return _SPATIAL
+def _spatial(layer: Layer, _: Sequence[MaybeOrder]) -> MaybeOrder:
+    shape = layer.top_shapes[0] if layer.top_shapes else None
+    return Order("spatial", channels=shape[1] if shape is not None and len(shape) > 1 else None)
+
+
+def _convolved(layer: Layer, _: Sequence[MaybeOrder]) -> MaybeOrder:
+    return Order("spatial", channels=layer.param.convolution_param.num_output or None)
 
 
 def _same(_: Layer, __: Sequence[MaybeOrder]) -> MaybeOrder:
@@ -116,10 +124,13 @@ def _reshape(layer: Layer, orders: Sequence[MaybeOrder]) -> MaybeOrder:
 
 def _concat(layer: Layer, orders: Sequence[MaybeOrder]) -> MaybeOrder:
     kinds = {order.kind if order is not None else None for order in orders}
-    if len(kinds) == 1 and kinds <= {"spatial", "same"}:
-        return orders[0]
     param = layer.param.concat_param
     axis = param.concat_dim if param.HasField("concat_dim") else param.axis
+    if kinds == {"same"}:
+        return _SAME
+    if kinds == {"spatial"}:
+        channels = [order.channels for order in orders if order is not None and order.channels is not None]
+        return Order("spatial", channels=sum(channels) if axis == 1 and len(channels) == len(orders) else None)
     shapes = layer.bottom_shapes
     if None in kinds or "spatial" in kinds or axis not in (1, -1) or any(s is None or len(s) != 2 for s in shapes):
         return None
@@ -132,7 +143,9 @@ def _concat(layer: Layer, orders: Sequence[MaybeOrder]) -> MaybeOrder:
 
 def _slice(_: Layer, orders: Sequence[MaybeOrder]) -> MaybeOrder:
     order = orders[0] if orders else None
-    return None if order is not None and order.kind == "flat" else order
+    if order is None or order.kind == "same":
+        return order
+    return _SPATIAL if order.kind == "spatial" else None
 
 
 def _pyramid(layer: Layer, _: Sequence[MaybeOrder]) -> MaybeOrder:
@@ -147,10 +160,11 @@ def _types(follow: _Follow, names: str) -> dict[str, _Follow]:
 
 
 _FOLLOW: dict[str, _Follow] = {
-    **_types(_spatial, "Convolution Deconvolution Im2col ROIPooling PSROIPooling ROIAlign Upsample Interp Reorg"),
-    **_types(_spatial, "ConvolutionDepthwise DepthwiseConvolution Convolution3D Deconvolution3D Pooling3D Local"),
-    **_types(_spatial, "ConvolutionRistretto DeconvolutionRistretto ConvolutionFixed CConvolution UnPooling Unpooling"),
-    **_types(_spatial, "Data ImageData HDF5Data WindowData MemoryData AnnotatedData VideoData SqueezeConvolution"),
+    **_types(_convolved, "Convolution Deconvolution ConvolutionRistretto DeconvolutionRistretto ConvolutionFixed"),
+    **_types(_convolved, "ConvolutionDepthwise DepthwiseConvolution CConvolution SqueezeConvolution"),
+    **_types(_spatial, "Im2col ROIPooling PSROIPooling ROIAlign Upsample Interp Reorg UnPooling Unpooling"),
+    **_types(_spatial, "Convolution3D Deconvolution3D Pooling3D Local"),
+    **_types(_spatial, "Data ImageData HDF5Data WindowData MemoryData AnnotatedData VideoData"),
     **_types(_input, "Input DummyData Parameter"),
     **_types(_keep, "Pooling ReLU PReLU ELU Sigmoid TanH AbsVal Power Exp Log BNLL Clip Swish Threshold Dropout LRN"),
     **_types(_keep, "MVN Softmax BatchNorm Scale Bias Eltwise Split Crop BatchReindex Filter Normalize ReLU6 RReLU"),

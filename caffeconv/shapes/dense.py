@@ -14,15 +14,8 @@ if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
 
 __all__ = [
-    "embed",
-    "inner_product",
-    "lstm",
-    "lstm_of_sequences",
-    "lstm_unit",
-    "margin_inner_product",
-    "require_plain",
-    "rnn",
-]
+    "embed", "inner_product", "lstm", "lstm_of_sequences", "lstm_unit", "margin_inner_product", "require_plain", "rnn",
+]  # fmt: skip
 
 Shapes = tuple[Shape, ...]
 

@@ -87,9 +87,8 @@ def batch_norm(param: LayerParameter, bottoms: Shapes) -> Shapes:
 
 
 def prelu(param: LayerParameter, bottoms: Shapes) -> Shapes:
-    """`PReLU`: (N, C), (N, C, H) or (N, C, H, W) as it is."""
-    if not 2 <= len(bottoms[0]) <= 4:
-        raise ValueError(f"the bottom has {len(bottoms[0])} axes, expected 2 to 4")
+    """`PReLU`: (N, C, …) as it is; Caffe stops at four axes, forks do not."""
+    canonical_axis(1, len(bottoms[0]))
     return bottoms[:1]
 
 

@@ -198,23 +198,29 @@ def normalize(param: LayerParameter, bottoms: Bottoms) -> Blobs:
 
 
 EXPECTED: Mapping[str, BlobRule] = {
-    "BatchNorm":            batch_norm,
-    "Bias":                 bias,
-    "Convolution":          convolution,
-    "Convolution3D":        convolution_3d,
-    "ConvolutionDepthwise": depthwise_convolution,
-    "Deconvolution":        deconvolution,
-    "DepthwiseConvolution": depthwise_convolution,
-    "Embed":                embed,
-    "InnerProduct":         inner_product,
-    "LSTM":                 lstm,
-    "MarginInnerProduct":   margin_inner_product,
-    "Normalize":            normalize,
-    "PReLU":                prelu,
-    "Parameter":            parameter,
-    "RNN":                  rnn,
-    "Scale":                scale,
+    "BatchNorm":              batch_norm,
+    "Bias":                   bias,
+    "Convolution":            convolution,
+    "Convolution3D":          convolution_3d,
+    "ConvolutionDepthwise":   depthwise_convolution,
+    "ConvolutionRistretto":   convolution,
+    "Deconvolution":          deconvolution,
+    "DeconvolutionRistretto": deconvolution,
+    "DepthwiseConvolution":   depthwise_convolution,
+    "Embed":                  embed,
+    "FcRistretto":            inner_product,
+    "InnerProduct":           inner_product,
+    "LSTM":                   lstm,
+    "MarginInnerProduct":     margin_inner_product,
+    "Normalize":              normalize,
+    "PReLU":                  prelu,
+    "Parameter":              parameter,
+    "RNN":                    rnn,
+    "Scale":                  scale,
 }  # fmt: skip
 
-UNCERTAIN = frozenset({"BN", "CenterLoss", "Local", "Lstm", "Mul", "Python", "SyncBN"})
+UNCERTAIN = frozenset({
+    "BN", "CConvolution", "CenterLoss", "CInnerProduct", "ConvolutionBNFixed", "FixedNeuron", "Local", "Lstm", "Mul",
+    "Python", "SqueezeConvolution", "SqueezeInnerProduct", "SyncBN",
+})  # fmt: skip
 """Types of the shape table that may have blobs, in layouts that differ from fork to fork or are not known."""

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import ConcatParameter, LayerParameter, SliceParameter
 
 __all__ = [
-    "arg_max", "batch_reindex", "concat", "crop", "filter_items", "flatten", "permute", "reduction", "reorganize",
-    "reshape", "slice_axis", "tile", "transpose",
+    "arg_max", "batch_reindex", "concat", "crop", "crop_center", "filter_items", "flatten", "permute", "reduction",
+    "reorganize", "reshape", "slice_axis", "tile", "transpose",
 ]  # fmt: skip
 
 Shapes = tuple[Shape, ...]
@@ -121,6 +121,14 @@ def crop(param: LayerParameter, bottoms: Shapes) -> Shapes:
                 f"offset {offset} and size {reference[position]} exceed size {shape[position]} on axis {position}"
             )
     return ((*shape[:axis], *reference[axis : len(shape)]),)
+
+
+def crop_center(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """waifu2x's `CropCenter`: so many elements less on either end of each axis."""
+    margins = required(required(param, "crop_center_param"), "crop_size")
+    if len(margins) != len(bottoms[0]):
+        raise ValueError(f"{len(margins)} margins for {len(bottoms[0])} axes")
+    return (tuple(size - 2 * margin for size, margin in zip(bottoms[0], margins, strict=True)),)
 
 
 def tile(param: LayerParameter, bottoms: Shapes) -> Shapes:

@@ -17,7 +17,7 @@ Shapes = tuple[Shape, ...]
 
 
 def upsample(param: LayerParameter, bottoms: Shapes) -> Shapes:
-    """`Upsample` of YOLO (by `scale`) and SegNet (to `upsample_h` and `upsample_w`, or by factors, less `pad_out_…`)."""
+    """`Upsample` of YOLO (by `scale`) and SegNet (to `upsample_h` and `upsample_w`, or by factors, less `pad_out`)."""
     settings = required(param, "upsample_param")
     *outer, height, width = require_rank(bottoms[0], 4)
     if optional(settings, "upsample_h") is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import collections
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from google.protobuf.message import DecodeError, Message
@@ -79,7 +79,8 @@ class Reader:
                     parts.append(self._part(field, descriptor_of(NetParameter)))
         except Damage as damage:
             raise ParseError(f"{self._path}: {self._where()}: {damage}") from None
-        self._merge(net, parts, None)
+        self._name = ""
+        self._merge(net, parts)
         return net
 
     def _where(self) -> str:
@@ -94,7 +95,6 @@ class Reader:
         """Fill `message` with what may go through of the layer at `start`, and read its blobs."""
         parts: list[_Part] = []
         own: list[Field] = []
-        nested: list[Field] = []
         word = ""
         blobs = 0
         for field in walk(self._buffer, start, end):
@@ -103,12 +103,14 @@ class Reader:
             if tag == form.blobs << 3 | LENGTH:
                 parts.append((number, encode_field(number, _PAYLOAD + encode_varint(len(self.blobs)))))
                 self._blob = blobs
+                if last - first < value:
+                    collections.deque(walk(self._buffer, first, last), maxlen=0)
+                    continue
                 self.blobs.append(read_blob(self._buffer, first, last))
-                if last - first == value:
-                    self._blob = None
+                self._blob = None
                 blobs += 1
-            elif form is V1 and tag == _V0_LAYER:
-                nested.append(field)
+            elif tag == _V0_LAYER and isinstance(message, V1LayerParameter):
+                self._read_layer(message.layer, V0, first, last)
             elif form is V1 and tag == _V1_TYPE and value not in CAFFE_V1_TYPES:
                 parts.append((TYPE_WORD, encode_field(TYPE_WORD, str(value).encode())))
             elif number in form.always:
@@ -121,10 +123,7 @@ class Reader:
                 own.append(field)
         wanted = form.own.get(word, frozenset())
         parts += [self._part(field, form.descriptor) for field in own if field[0] >> 3 in wanted]
-        self._merge(message, parts, self._name)
-        for _, _, first, last, _ in nested:
-            assert isinstance(message, V1LayerParameter)
-            self._read_layer(message.layer, V0, first, last)
+        self._merge(message, parts)
 
     def _part(self, field: Field, descriptor: Descriptor) -> _Part:
         """A field for the bindings; strings that are not UTF-8, which they could not hand out, are made so."""
@@ -135,24 +134,30 @@ class Reader:
             payload = self._buffer[start:end]
             if not payload.isascii():
                 inner = strings[number]
-                with contextlib.suppress(Damage):  # not what Caffe means by this number: the bindings decide
+                try:
                     return number, encode_field(number, as_utf8(payload) if inner is None else recode(payload, inner))
+                except Damage:
+                    self._note_dropped(descriptor, number)
+                    return number, b""
         return number, self._buffer[begin:end]
 
-    def _merge(self, message: Message, parts: list[_Part], layer: str | None) -> None:
-        """Parse the parts into an empty `message`; a part that the bindings refuse is dropped and noted."""
-        try:
-            message.MergeFromString(b"".join([part for _, part in parts]))
+    def _merge(self, message: Message, parts: list[_Part]) -> None:
+        """Parse the parts into `message`; a part that the bindings refuse is dropped and noted."""
+        message_type = type(message)
+        whole = b"".join([part for _, part in parts])
+        if _parses(message_type, whole):
+            message.MergeFromString(whole)
             return
-        except DecodeError:
-            message.Clear()
         for number, part in parts:
-            if _parses(type(message), part):
+            if _parses(message_type, part):
                 message.MergeFromString(part)
             else:
-                name = message.DESCRIPTOR.fields_by_number[number].name
-                text = f"{name} (field {number}) is not what Caffe stores there and was left out"
-                self.notes.append(Note("warning", layer, text))
+                self._note_dropped(descriptor_of(message_type), number)
+
+    def _note_dropped(self, descriptor: Descriptor, number: int) -> None:
+        name = descriptor.fields_by_number[number].name
+        text = f"{name} (field {number}) is not what Caffe stores there and was left out"
+        self.notes.append(Note("warning", self._name or None, text))
 
 
 def _parses(message_type: type[Message], part: bytes) -> bool:

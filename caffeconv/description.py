@@ -1,0 +1,49 @@
+"""A conversion as plain data: what a program, or a person, needs to build the Keras model around the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from caffeconv.model import KerasCall, LayerWeights, Note, Result
+
+__all__ = ["describe_layer", "describe_result"]
+
+
+def describe_result(result: Result) -> dict[str, Any]:
+    """`result` as JSON can hold it: `layers`, and the `notes` that belong to no layer of it.
+
+    Each layer has the fields of `describe_layer` and its own `notes`.
+    """
+    origins = {origin: layer.name for layer in result.layers for origin in layer.origins}
+    layers = [
+        describe_layer(layer) | {"notes": _describe_notes([n for n in result.notes if origins.get(n.layer or "") == layer.name])}
+        for layer in result.layers
+    ]
+    return {"layers": layers, "notes": _describe_notes([n for n in result.notes if (n.layer or "") not in origins])}
+
+
+def describe_layer(layer: LayerWeights) -> dict[str, Any]:
+    """One layer as JSON can hold it.
+
+    `name`: in the output. `caffe_type`, `caffe_layers`: what it comes from. `keras`: `class_name` and `arguments` of
+    the layer under which the weights are right, or null. `before`, `after`: such layers that must stand around it.
+    `weights`: `name` and `shape`, in load order.
+    """
+    return {
+        "name": layer.name,
+        "caffe_type": layer.type,
+        "caffe_layers": list(layer.origins),
+        "before": [_describe_call(call) for call in layer.before],
+        "keras": _describe_call(layer.keras) if layer.keras is not None else None,
+        "after": [_describe_call(call) for call in layer.after],
+        "weights": [{"name": weight.name, "shape": list(weight.shape)} for weight in layer.weights],
+    }
+
+
+def _describe_call(call: KerasCall) -> dict[str, Any]:
+    return {"class_name": call.class_name, "arguments": dict(call.arguments)}
+
+
+def _describe_notes(notes: Sequence[Note]) -> list[dict[str, Any]]:
+    return [{"level": note.level, "layer": note.layer, "text": note.text} for note in notes]
