@@ -109,10 +109,25 @@ compat: $(VENV)/made  ## run a small conversion under each protobuf from 3.20.3 
 	    "$$venv/bin/python" tests/compat_smoke.py
 	done
 
-docs: $(VENV)/installed  ## write the generated parts of the docs
+crosscheck: $(VENV)/installed-test  ## bring up a real Caffe and compare with it
+	@cd "$(ROOT)"
+	status=0
+	command=$$(sh docker/bring_up_pycaffe.sh) || status=$$?
+	if [ $$status -eq 77 ]; then
+	    echo "SKIPPED: the comparison with a real Caffe (the reason is in the line above)"
+	    exit 0
+	fi
+	[ $$status -eq 0 ] || exit $$status
+	CAFFECONV_PYCAFFE="$$command" "$(BIN)/python" -m pytest tests/test_pycaffe.py $(PYTEST_ARGS)
+
+fixtures: $(VENV)/installed  ## let a real Caffe write fixtures/ anew
+	@cd "$(ROOT)"
+	CAFFECONV_PYCAFFE="$$(sh docker/bring_up_pycaffe.sh)" "$(BIN)/python" fixtures/make_fixtures.py
+
+docs: $(VENV)/installed-lint  ## write the generated parts of the docs
 	@"$(BIN)/python" "$(ROOT)/docs/generate.py"
 
-docs-check: $(VENV)/installed  ## check that the generated parts of the docs are up to date
+docs-check: $(VENV)/installed-lint  ## check that the generated parts of the docs are up to date
 	@"$(BIN)/python" "$(ROOT)/docs/generate.py" --check
 
 clean:  ## remove what the verbs above made in this folder

@@ -1,4 +1,4 @@
-"""One form for what a running Caffe says of a net and for what caffeconv says of it, so that the two compare line by line."""
+"""One form for what a running Caffe and what caffeconv say of a net, so that the two compare line by line."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from caffeconv.model import Net
+if TYPE_CHECKING:
+    from caffeconv.model import Net
 
 __all__ = ["FIXTURES", "MANIFEST", "of_caffe", "of_dicts", "of_net"]
 

@@ -1,7 +1,8 @@
 """Asks a real Caffe, wherever it runs: sends `pycaffe_probe.py` and its jobs to a Python that can import caffe.
 
-The command is `$CAFFECONV_PYCAFFE`, default `python3`, for example what `docker/bring_up_pycaffe.sh` prints. It must start a
-Python with the arguments that follow it and pass stdin and stdout through; nothing else is shared with it.
+The command is `$CAFFECONV_PYCAFFE`, default `python3`, for example what `docker/bring_up_pycaffe.sh` prints. It must
+start a Python with the arguments that follow it, as they are, and pass stdin and stdout through; nothing else is shared
+with it. (ssh has a shell parse the arguments again: give it a script on the other side that calls `python3 "$@"`.)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What real Caffe says of nets. Runs inside pycaffe's own Python (3.5 or later), which may share no file with the tests.
+"""What real Caffe says of nets. Runs inside pycaffe's own Python (3.6 or later), which may share no file with the tests.
 
 stdin     a tar: `jobs.json`, and the files that the jobs name
 stdout    a tar: for every job a folder `<job name>/` with what the job made, or with `error.txt` alone; `versions.json`
@@ -9,24 +9,28 @@ stdout    a tar: for every job a folder `<job name>/` with what the job made, or
     prototxt        a net in the input tar, of any generation
     weights         a binary or HDF5 caffemodel in the input tar to copy from
     phase           "TEST" (default) or "TRAIN"; with `level` and `stages` (list) the state to build the net for
-    seed            fills all weights at random from this seed
-    factors         {layer name: BatchNorm factor} where `seed` should not use FACTOR
-    saves           {file name: dialect} to write the weights to; DIALECTS lists them
+    seed            what random weights and inputs are drawn from
+    saves           {file name: dialect}: fills all weights at random and writes them to these; DIALECTS lists them
+    factors         {layer name: BatchNorm factor} where that filling is not to use FACTOR
     upgrade         true: the net as Caffe's tool upgrade_net_proto_text writes it, as `upgraded.prototxt`
-    inputs          {blob name: [kind, argument…]} for the forward pass; INPUTS lists the kinds, default "normal"
     activations     true: runs the net and writes `activations.npz`
+    inputs          {blob name: [kind, argument…]} for that run; INPUTS lists the kinds, default "normal"
 
-Every job writes `caffe.json`: layers in order with auto-inserted Splits, shapes of blobs, bottoms and tops, and the SHA-256
-of every learned array (float32, little-endian, C order) under `w|<layer>|<name>|<blob>`, but for those that `weights` lacks. `activations.npz` has
-`bottom|<layer>|<position>` and `top|<layer>|<position>` of every layer that learns or has no bottom and of every maker of a
-net output, copied when the layer has run, before a layer in place overwrites them.
+Every job writes `caffe.json`: layers in order with auto-inserted Splits, shapes of blobs, bottoms and tops, and the
+SHA-256 of every learned array (float32, little-endian, C order) under `w|<layer>|<name>|<blob>`, but for those that
+`weights` lacks. `activations.npz` has `bottom|<layer>|<position>` and `top|<layer>|<position>` of every layer that
+learns or has no bottom and of every maker of a net output, copied when the layer has run, before a layer in place
+overwrites them.
 
 Caffe aborts its process at the first failed check, so every job runs in a child of its own.
 """
 
+# ruff: noqa: B905  (pycaffe's Python has no zip(strict=) yet)
+
 import hashlib
 import json
 import os
+import pathlib
 import shutil
 import struct
 import subprocess
@@ -39,9 +43,9 @@ import numpy as np
 
 os.environ.setdefault("GLOG_minloglevel", "2")  # read by glog when Caffe is imported
 
-import caffe  # noqa: E402
-from caffe.proto import caffe_pb2  # noqa: E402
-from google.protobuf import text_format  # noqa: E402
+import caffe
+from caffe.proto import caffe_pb2
+from google.protobuf import text_format
 
 FACTOR = 2.5
 """Of a BatchNorm: the sums that it stores are this many times the statistics that it uses."""
@@ -74,7 +78,7 @@ def describe(net, written):
 def digests(net):
     """Of all learned arrays but those that the weights given left untouched, which are all NaN."""
     return {
-        "w|%d|%s|%d" % (index, name, position): [
+        f"w|{index}|{name}|{position}": [
             list(blob.shape),
             hashlib.sha256(np.ascontiguousarray(blob.data, "<f4").tobytes()).hexdigest(),
         ]
@@ -145,8 +149,8 @@ def activations(net, seed, inputs):
         net._forward(index, index)
         if wanted:
             after = [net._blobs[i].data.copy() for i in tops]
-            arrays.update({"bottom|%d|%d" % (index, i): array for i, array in enumerate(before)})
-            arrays.update({"top|%d|%d" % (index, i): array for i, array in enumerate(after)})
+            arrays.update({f"bottom|{index}|{i}": array for i, array in enumerate(before)})
+            arrays.update({f"top|{index}|{i}": array for i, array in enumerate(after)})
     return arrays
 
 
@@ -154,19 +158,17 @@ def activations(net, seed, inputs):
 
 
 def save_caffe(net, written, path):
-    net.save(path)
+    net.save(str(path))
 
 
 def save_hdf5(net, written, path):
     """As Caffe saves it, without the time stamps that HDF5 puts beside every dataset."""
     start = int(time.time())
-    net.save_hdf5(path)
-    with open(path, "rb") as file:
-        content = file.read()
+    net.save_hdf5(str(path))
+    content = path.read_bytes()
     for second in range(start, int(time.time()) + 1):
         content = content.replace(struct.pack("<I", second), bytes(4))
-    with open(path, "wb") as file:
-        file.write(content)
+    path.write_bytes(content)
 
 
 def save_written(net, written, path):
@@ -177,15 +179,16 @@ def save_written(net, written, path):
         holder = layer.layer if layer.HasField("layer") else layer
         for blob in net.params.get(holder.name, ()):
             holder.blobs.add(**legacy(blob.data))
-    write(path, message)
+    path.write_bytes(message.SerializeToString())
 
 
 def save_double(net, written, path):
-    write(path, saved(net, lambda array: dict(shape={"dim": array.shape}, double_data=array.flat)))
+    message = saved(net, lambda array: {"shape": {"dim": array.shape}, "double_data": array.flat})
+    path.write_bytes(message.SerializeToString())
 
 
 def save_legacy_shapes(net, written, path):
-    write(path, saved(net, legacy))
+    path.write_bytes(saved(net, legacy).SerializeToString())
 
 
 def save_unpacked(net, written, path):
@@ -206,8 +209,7 @@ def save_unpacked(net, written, path):
         )
         content += field(caffe_pb2.NetParameter.LAYER_FIELD_NUMBER, body)
     del message.layer[:]
-    with open(path, "wb") as file:
-        file.write(message.SerializeToString() + content)
+    path.write_bytes(message.SerializeToString() + content)
 
 
 def field(number, content):
@@ -220,7 +222,7 @@ def varint(value):
     while value > 127:
         groups.append(value & 127 | 128)
         value >>= 7
-    return bytes(groups + [value])
+    return bytes([*groups, value])
 
 
 def legacy(array):
@@ -239,11 +241,6 @@ def saved(net, encode):
         for array in arrays:
             layer.blobs.add(**encode(array))
     return message
-
-
-def write(path, message):
-    with open(path, "wb") as file:
-        file.write(message.SerializeToString())
 
 
 DIALECTS = {
@@ -276,33 +273,32 @@ def work(job, folder):
             for layer in net.layers:
                 for blob in layer.blobs:
                     blob.data[...] = np.nan
-            net.copy_from(weights)
+            net.copy_from(str(weights))
         return net
 
-    with open(job["prototxt"]) as file:
-        written = text_format.Merge(file.read(), caffe_pb2.NetParameter(), allow_unknown_field=True)
+    source = pathlib.Path(job["prototxt"])
+    written = text_format.Merge(source.read_text(), caffe_pb2.NetParameter(), allow_unknown_field=True)
     seed = job.get("seed")
     net = build(job.get("weights"))
     if job.get("saves"):
         fill(net, seed, job.get("factors", {}))
     description = describe(net, written_layers(written))
     for name, dialect in sorted(job.get("saves", {}).items()):
-        path = os.path.join(folder, name)
+        path = folder / name
         DIALECTS[dialect](net, written, path)
-        assert digests(build(path)) == description["weight_sha256"], "%s: Caffe reads back other weights" % name
+        assert digests(build(path)) == description["weight_sha256"], f"{name}: Caffe reads back other weights"
     if job.get("upgrade"):
-        subprocess.check_call(["upgrade_net_proto_text", job["prototxt"], os.path.join(folder, "upgraded.prototxt")])
-    description["prototxt"] = os.path.basename(job["prototxt"])
-    with open(os.path.join(folder, "caffe.json"), "w") as file:
-        json.dump(description, file, sort_keys=True)
+        subprocess.check_call(["upgrade_net_proto_text", str(source), str(folder / "upgraded.prototxt")])
+    description["prototxt"] = source.name
+    (folder / "caffe.json").write_text(json.dumps(description, sort_keys=True))
     if job.get("activations"):
-        np.savez(os.path.join(folder, "activations.npz"), **activations(net, seed, job.get("inputs", {})))
+        np.savez(str(folder / "activations.npz"), **activations(net, seed, job.get("inputs", {})))
 
 
 def run(job, answers):
     """Runs a job in a child process; a child that fails leaves its last words instead of files."""
-    folder = os.path.join(answers, job["name"])
-    os.makedirs(folder)
+    folder = answers / job["name"]
+    folder.mkdir(parents=True)
     with tempfile.TemporaryFile() as words:
         child = os.fork()
         if not child:
@@ -317,10 +313,9 @@ def run(job, answers):
                 os._exit(code)
         if os.waitpid(child, 0)[1]:
             shutil.rmtree(folder)
-            os.makedirs(folder)
+            folder.mkdir()
             words.seek(0)
-            with open(os.path.join(folder, "error.txt"), "wb") as file:
-                file.write(words.read()[-4000:] or b"died without a word")
+            (folder / "error.txt").write_bytes(words.read()[-4000:] or b"died without a word")
 
 
 def versions():
@@ -341,18 +336,14 @@ def main():
         with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as tar:
             tar.extractall("given")
         os.chdir("given")
-        with open("jobs.json") as file:
-            jobs = json.load(file)
-        answers = os.path.join(base, "answers")
-        os.makedirs(answers)
+        jobs = json.loads(pathlib.Path("jobs.json").read_text())
+        answers = pathlib.Path(base, "answers")
+        answers.mkdir()
         for job in jobs:
             run(job, answers)
-        with open(os.path.join(answers, "versions.json"), "w") as file:
-            json.dump(versions(), file)
+        (answers / "versions.json").write_text(json.dumps(versions()))
         with tarfile.open(fileobj=answer, mode="w|") as tar:
-            tar.add(os.path.join(answers, "versions.json"), "versions.json")
-            for job in jobs:
-                tar.add(os.path.join(answers, job["name"]), job["name"])
+            tar.add(str(answers), "")
     answer.close()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared_data import MODELS, PROTOTXTS, needs_prototxts
 
 from caffe_proto.caffe_pb2 import (
     BlobProto,
@@ -21,7 +22,6 @@ from caffe_proto.caffe_pb2 import (
 from caffeconv.errors import CaffeconvError, ParseError
 from caffeconv.model import Note
 from caffeconv.prototxt import parse_prototxt, read_prototxt
-from shared_data import MODELS, PROTOTXTS, needs_prototxts
 
 GOLDENS = sorted((Path(__file__).parent / "goldens" / "upgrade").glob("*.prototxt"))
 
@@ -69,7 +69,7 @@ class TestSyntax:
                 id="semicolon and comma",
             ),
             pytest.param(
-                "layer { name: \"a\" 'b'\n# c\n\"c\" }", layers(LayerParameter(name="abc")), id="adjacent strings"
+                'layer { name: "a" \'b\'\n# c\n"c" }', layers(LayerParameter(name="abc")), id="adjacent strings"
             ),
             pytest.param(
                 r"""layer { name: "\n\t\"\'\\\x41\101\0" }""",
@@ -165,7 +165,7 @@ class TestRefused:
             pytest.param("input_dim: 08 layer { }", "1:12: input_dim: expected an integer, got 08", id="no octal"),
             pytest.param("input_dim: +3 layer { }", "1:12: input_dim: expected an integer, got +3", id="plus"),
             pytest.param("input_dim: 2147483648 layer { }", "1:12: input_dim: 2147483648 is out of range", id="int32"),
-            pytest.param("input_dim: -2147483649 layer { }", "1:12: input_dim: -2147483649 is out of", id="int32 below"),
+            pytest.param("input_dim: -2147483649 layer { }", "1:12: input_dim: -2147483649 is out of", id="below"),
             pytest.param("layer { convolution_param { num_output: -1 } }", "1:41: num_output: -1 is out of range",
                          id="uint32 below"),
             pytest.param(f"input_dim: {'9' * 9999} layer {{ }}", "is out of range", id="endless number"),
@@ -216,7 +216,9 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("text", "advice"),
         [
-            pytest.param('net: "a/train.prototxt"\nbase_lr: 0.1', 'its net is named by net: "a/train.prototxt"', id="net"),
+            pytest.param(
+                'net: "a/train.prototxt"\nbase_lr: 0.1', 'its net is named by net: "a/train.prototxt"', id="net"
+            ),
             pytest.param('train_net: "t"\nsolver_mode: GPU', 'its net is named by train_net: "t"', id="train_net"),
             pytest.param("base_lr: 1 net_param { layer { } }", "stands inside of net_param", id="net inside"),
             pytest.param("base_lr: 1 max_iter: 5", "give the net that it trains", id="no net"),
@@ -245,7 +247,7 @@ class TestRefused:
             parse_prototxt(data, "x")
 
     def test_files_that_cannot_be_read(self, tmp_path: Path) -> None:
-        with pytest.raises(ParseError, match="absent.prototxt: No such file"):
+        with pytest.raises(ParseError, match=r"absent\.prototxt: No such file"):
             read_prototxt(tmp_path / "absent.prototxt")
         with pytest.raises(ParseError, match=re.escape(str(tmp_path))):
             read_prototxt(tmp_path)
@@ -295,8 +297,8 @@ class TestPassedOver:
 
     def test_names_of_layers_in_notes(self) -> None:
         text = (
-            'foo: 1 state { foo: 2 } layer { foo1: 1 name: "a" param { name: "p" } } layers { layer { foo2: 1 name: "b" } }'
-            " layer { foo3: 1 } [x.y]: 1"
+            'foo: 1 state { foo: 2 } layer { foo1: 1 name: "a" param { name: "p" } } '
+            'layers { layer { foo2: 1 name: "b" } } layer { foo3: 1 } [x.y]: 1'
         )
         _, notes = parse_prototxt(text.encode(), "x")
         assert [(note.layer, re.findall('"(.*)"', note.text)) for note in notes] == [
@@ -345,6 +347,12 @@ class TestPassedOver:
         assert len(notes) == 2
 
 
+TOKENS = (
+    "layer layers name type phase input_dim bottom relu_param engine blobs data foo param lr_mult : : : { } < > [ ]"
+    ' " \' "a" \'b\' 1 -1 0x1 08 1e9 inf CONVOLUTION TEST true , ; . # \\ "\\xff" [a.b] - \u00e9 ${x}'
+).split() + ["\n", "\u3000"]
+
+
 class TestFuzz:
     """Whatever comes: a net, or one of our errors."""
 
@@ -363,8 +371,7 @@ class TestFuzz:
 
     @settings(deadline=None, max_examples=400)
     @given(st.lists(st.sampled_from(
-        'layer layers name type phase input_dim bottom relu_param engine blobs data foo param lr_mult : : : { } < > [ ] '
-        '" \' "a" \'b\' 1 -1 0x1 08 1e9 inf CONVOLUTION TEST true , ; . # \n \\ "\\xff" [a.b] - é \u3000 ${x}'.split(" ")
+        TOKENS
     ), max_size=40).map(" ".join))  # fmt: skip
     def test_tokens(self, text: str) -> None:
         self.check(text.encode())

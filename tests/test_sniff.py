@@ -56,7 +56,9 @@ def _npy() -> bytes:
         pytest.param(write.chunk(9, "deephi-tech") + NET, Kind.CAFFEMODEL, id="field-of-a-fork-first"),
         pytest.param(write.chunk(1, ""), Kind.CAFFEMODEL, id="net-without-layers"),
         pytest.param(NET[:30], Kind.CAFFEMODEL, id="cut-short"),
-        pytest.param(write.layer("fc", "InnerProduct", write.blob(9999)), Kind.CAFFEMODEL, id="first-layer-beyond-head"),
+        pytest.param(
+            write.layer("fc", "InnerProduct", write.blob(9999)), Kind.CAFFEMODEL, id="first-layer-beyond-head"
+        ),
         pytest.param(b'name: "x"\nlayer {\n}\n', Kind.PROTOTXT, id="prototxt"),
         pytest.param(b"\xef\xbb\xbfname: 'x'", Kind.PROTOTXT, id="bom"),
         pytest.param(b"\r\n\r\n# net\r\n\r\nlayer\r\n{\r\n}\r\n", Kind.PROTOTXT, id="crlf-comment-first"),
@@ -66,7 +68,9 @@ def _npy() -> bytes:
         pytest.param(b"layer < name: 'a' >", Kind.PROTOTXT, id="angle-brackets"),
         pytest.param(b'name: "x"\x1a', Kind.PROTOTXT, id="dos-end-of-file"),
         pytest.param(b"", Kind.EMPTY, id="empty"),
-        pytest.param(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n", Kind.LFS_POINTER, id="lfs"),
+        pytest.param(
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n", Kind.LFS_POINTER, id="lfs"
+        ),
         pytest.param(b"\n<!DOCTYPE HTML>\n<html>", Kind.HTML, id="html-doctype"),
         pytest.param(b"<HTML><body>404</body>", Kind.HTML, id="html"),
         pytest.param(b"<?xml version='1.0'?><Error/>", Kind.XML, id="xml"),
@@ -82,7 +86,10 @@ def _npy() -> bytes:
         pytest.param(b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR", Kind.PNG, id="png"),
         pytest.param(b"\xff\xd8\xff\xe0\x00\x10JFIF", Kind.JPEG, id="jpeg"),
         pytest.param(
-            write.number(1, 1) + write.number(2, 3) + write.number(3, 2) + write.number(4, 1)
+            write.number(1, 1)
+            + write.number(2, 3)
+            + write.number(3, 2)
+            + write.number(4, 1)
             + write.packed_floats(5, range(6)),
             Kind.BINARYPROTO,
             id="mean-image",
@@ -101,7 +108,7 @@ def _npy() -> bytes:
         pytest.param(b"\x00", Kind.UNKNOWN, id="one-zero"),
         pytest.param(b"\x00" + b"\xff" * 100, Kind.UNKNOWN, id="endless-varint"),
     ],
-)  # fmt: skip
+)
 def test_kind_by_content(tmp_path: Path, content: bytes, kind: Kind) -> None:
     path = tmp_path / "x.json.caffemodel"
     path.write_bytes(content)
@@ -135,7 +142,9 @@ def test_kind_of_hdf5(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "wanted", "line"),
     [
-        pytest.param(b"name: 'x'", [Kind.CAFFEMODEL], "is a prototxt (text); the caffemodel (binary weights)", id="swapped"),
+        pytest.param(
+            b"name: 'x'", [Kind.CAFFEMODEL], "is a prototxt (text); the caffemodel (binary weights)", id="swapped"
+        ),
         pytest.param(NET, [Kind.PROTOTXT], "is a caffemodel (binary weights); the prototxt (text)", id="swapped-back"),
         pytest.param(b"", [Kind.PROTOTXT], "is empty; the prototxt", id="empty"),
         pytest.param(
@@ -147,7 +156,7 @@ def test_kind_of_hdf5(tmp_path: Path) -> None:
         pytest.param(b"<!DOCTYPE html>", [Kind.CAFFEMODEL], "is an HTML page, probably a failed download", id="html"),
         pytest.param(_zip(), [Kind.CAFFEMODEL], "is a ZIP archive: unpack it first", id="zip"),
     ],
-)  # fmt: skip
+)
 def test_error_says_what_it_is_instead(tmp_path: Path, content: bytes, wanted: list[Kind], line: str) -> None:
     path = tmp_path / "given"
     path.write_bytes(content)

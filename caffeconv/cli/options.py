@@ -34,7 +34,7 @@ class NamedShape(click.ParamType):
 
 _NET_OPTIONS = (
     click.option(
-        "--phase", type=click.Choice(["TRAIN", "TEST"], case_sensitive=False), default="TEST", show_default=True,
+        "--phase", type=click.Choice(["train", "test"], case_sensitive=False), default="test", show_default=True,
         help="Keep the layers of this phase.",
     ),
     click.option("--level", type=int, default=0, show_default=True, help="Level that include and exclude rules see."),

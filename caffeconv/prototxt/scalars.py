@@ -42,7 +42,11 @@ def _problem_with_string(value: Token) -> str | None:
     if value.kind != "string":
         return f"expected a string in quotes, got {quote(value.text)}"
     wrong = next((match for match in _WRONG_ESCAPE.finditer(value.text) if match.group(1)), None)
-    return None if wrong is None else f"escape {quote(wrong.group())} in a string is not known, a backslash is written \\\\"
+    return (
+        None
+        if wrong is None
+        else f"escape {quote(wrong.group())} in a string is not known, a backslash is written \\\\"
+    )
 
 
 def _problem_with_integer(value: Token, lowest: int, highest: int) -> str | None:

@@ -139,16 +139,12 @@ OWN_CASES = {
                  (SEQUENCE, CONT), ((7, 2, 5),), ((20, 3), (20,), (20, 5))),
     "lstm_static": Case("LSTM", "recurrent_param { num_output: 5 }",
                         ((7, 2, 3, 2), CONT, (2, 4, 2)), ((7, 2, 5),), ((20, 6), (20,), (20, 8), (20, 5))),
-    "lstm_exposed": Case("LSTM",
-                         "recurrent_param { num_output: 5 expose_hidden: true weight_filler { type: 'constant' } "
-                         "bias_filler { type: 'constant' } }",
+    "lstm_exposed": Case("LSTM", "recurrent_param { num_output: 5 expose_hidden: true }",
                          (SEQUENCE, CONT, (1, 2, 5), (1, 2, 5)), ((7, 2, 5), (1, 2, 5), (1, 2, 5)),
                          ((20, 3), (20,), (20, 5))),
     "rnn": Case("RNN", "recurrent_param { num_output: 5 }",
                 (SEQUENCE, CONT), ((7, 2, 5),), ((5, 3), (5,), (5, 5), (5, 5), (5,))),
-    "rnn_static_exposed": Case("RNN",
-                               "recurrent_param { num_output: 5 expose_hidden: true weight_filler { type: 'constant' } "
-                               "bias_filler { type: 'constant' } }",
+    "rnn_static_exposed": Case("RNN", "recurrent_param { num_output: 5 expose_hidden: true }",
                                (SEQUENCE, CONT, (2, 4), (1, 2, 5)), ((7, 2, 5), (1, 2, 5)),
                                ((5, 3), (5,), (5, 4), (5, 5), (5, 5), (5,))),
     "lstm_unit": Case("LSTMUnit", "", ((1, 2, 5), (1, 2, 20), (1, 2)), ((1, 2, 5), (1, 2, 5))),
