@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from caffeconv.errors import MismatchError, UnsupportedError
+from caffeconv.errors import MismatchError, ParseError, UnsupportedError
 from caffeconv.model import Blob, Net, Note, Shape
 from caffeconv.net import ALL, State, StoredLayer, build_net, join_weights, keep_layers
 from caffeconv.sniff import Kind, expect_kind
@@ -130,7 +130,7 @@ def _read_text(path: Path) -> _Read:
 
     expect_kind(path, Kind.PROTOTXT)
     net, notes = read_prototxt(path)
-    upgraded, more = upgrade_net(net)
+    upgraded, more = _upgrade(net, path)
     return _Read(os.fspath(path), Kind.PROTOTXT, _generation(net), upgraded, (*notes, *more))
 
 
@@ -142,8 +142,15 @@ def _read_weights(path: Path) -> _Read:
         from caffeconv.wire import read_caffemodel as read
     net, blobs, notes = read(path)
     generation = None if kind is Kind.HDF5_SNAPSHOT else _generation(net)
-    upgraded, more = upgrade_net(net)
+    upgraded, more = _upgrade(net, path)
     return _Read(os.fspath(path), kind, generation, upgraded, (*notes, *more), blobs)
+
+
+def _upgrade(net: NetParameter, path: Path) -> tuple[NetParameter, tuple[Note, ...]]:
+    try:
+        return upgrade_net(net)
+    except ParseError as error:
+        raise ParseError(f"{os.fspath(path)}: {error}") from error
 
 
 def _generation(net: NetParameter) -> str:

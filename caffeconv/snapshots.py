@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import h5py
 import numpy as np
-from h5py import h5d, h5o, h5t
+from h5py import h5d, h5g, h5l, h5o, h5t
 
 from caffe_proto.caffe_pb2 import LayerParameter, NetParameter
 from caffeconv.errors import ParseError
@@ -37,6 +37,7 @@ Maker: TypeAlias = Literal["caffe", "caffe solver", "keras"] | None
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,2}")
 _VIEWABLE: Final = ((h5t.IEEE_F16LE, "<f2"), (h5t.IEEE_F32LE, "<f4"), (h5t.IEEE_F64LE, "<f8"))
+_WRAPPERS: Final = {h5g.GroupID: h5py.Group, h5d.DatasetID: h5py.Dataset}
 _MAX_DEPTH: Final = 64
 _MAX_COMPRESSION: Final = 64
 """Trained weights hardly compress: what claims so many times its stored bytes is not weights."""
@@ -50,7 +51,7 @@ def detect_maker(path: Path) -> Maker:
             return "keras"
         if names >= {"iter", "learned_net"}:
             return "caffe solver"
-        return "caffe" if "data" in names and isinstance(_child(file, "data"), h5py.Group) else None
+        return "caffe" if "data" in names and isinstance(_child(file, b"data"), h5py.Group) else None
 
 
 def read_snapshot(path: Path) -> tuple[NetParameter, tuple[Blob, ...], tuple[Note, ...]]:
@@ -70,7 +71,7 @@ def read_snapshot(path: Path) -> tuple[NetParameter, tuple[Blob, ...], tuple[Not
     notes: list[Note] = []
     with _open(path) as file:
         mapped = map_file(path)
-        for layer, datasets in _layers(_child(file, "data")):
+        for layer, datasets in _layers(_child(file, b"data")):
             message = net.layer.add(name=layer)
             try:
                 _read_layer(message, datasets, mapped, blobs, notes)
@@ -88,8 +89,8 @@ def _open(path: Path) -> Iterator[h5py.File]:
         with h5py.File(name, "r", locking=False) as file:
             yield file
     except (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, MemoryError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ParseError(f"{name} is damaged, or is not HDF5: {reason}") from error
+        reason = str(error.args[0] if isinstance(error, KeyError) else error).strip().partition("\n")[0]
+        raise ParseError(f"{name} cannot be read as HDF5: {reason}") from error
 
 
 def _layers(data: h5py.Group) -> Iterator[tuple[str, dict[str, h5py.Dataset]]]:
@@ -102,25 +103,26 @@ def _layers(data: h5py.Group) -> Iterator[tuple[str, dict[str, h5py.Dataset]]]:
         if address in seen or depth > _MAX_DEPTH:
             raise ValueError(f"the groups of {path or 'data'!r} do not form a tree of layers")
         seen.add(address)
-        children = {name: _child(group, name) for name in group}
+        children = {_text(name): _child(group, name) for name in group.id}
         datasets = {name: child for name, child in children.items() if isinstance(child, h5py.Dataset)}
         groups = [(name, child) for name, child in children.items() if isinstance(child, h5py.Group)]
         if path and (datasets or not groups):
             yield path, datasets
         prefix = f"{path}/" if path else ""
-        waiting += [(f"{prefix}{_text(name)}", child, depth + 1) for name, child in reversed(groups)]
+        waiting += [(f"{prefix}{name}", child, depth + 1) for name, child in reversed(groups)]
 
 
-def _child(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | h5py.Datatype:
+def _child(group: h5py.Group, name: bytes) -> h5py.Group | h5py.Dataset | None:
     """What a name stands for in this very file; links to elsewhere are never followed."""
-    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"{name!r} is a link to elsewhere, which is not followed")
-    return group[name]
+    if group.id.links.get_info(name).type != h5l.TYPE_HARD:
+        raise ValueError(f"{_text(name)!r} is a link to elsewhere, which is not followed")
+    child = h5o.open(group.id, name)
+    wrapper = _WRAPPERS.get(type(child))
+    return wrapper(child) if wrapper is not None else None
 
 
-def _text(name: str) -> str:
-    """A name as text; h5py hands out bytes that are not UTF-8 as surrogates."""
-    return as_utf8(name.encode(errors="surrogateescape")).decode()
+def _text(name: bytes) -> str:
+    return as_utf8(name).decode()
 
 
 def _read_layer(
@@ -129,7 +131,7 @@ def _read_layer(
     """Add a BlobProto for every parameter up to the last one that is stored."""
     stored = {int(name): dataset for name, dataset in datasets.items() if _INDEX.fullmatch(name)}
     notes += [
-        Note("warning", message.name, f"dataset {_text(name)!r} is no parameter and was left out")
+        Note("warning", message.name, f"dataset {name!r} is no parameter and was left out")
         for name in datasets
         if not _INDEX.fullmatch(name)
     ]

@@ -2,7 +2,7 @@
 
 The command is `$CAFFECONV_PYCAFFE`, default `python3`, for example what `docker/bring_up_pycaffe.sh` prints. It must
 start a Python with the arguments that follow it, as they are, and pass stdin and stdout through; nothing else is shared
-with it. (ssh has a shell parse the arguments again: give it a script on the other side that calls `python3 "$@"`.)
+with it. (ssh has a shell parse the arguments again, so it needs a wrapper that quotes them once more.)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What real Caffe says of nets. Runs inside pycaffe's own Python (3.6 or later), which may share no file with the tests.
+"""What real Caffe says of nets. Runs in pycaffe's own Python (3.6 or later), which may share no file with the tests.
 
 stdin     a tar: `jobs.json`, and the files that the jobs name
 stdout    a tar: for every job a folder `<job name>/` with what the job made, or with `error.txt` alone; `versions.json`
@@ -277,7 +277,8 @@ def work(job, folder):
         return net
 
     source = pathlib.Path(job["prototxt"])
-    written = text_format.Merge(source.read_text(), caffe_pb2.NetParameter(), allow_unknown_field=True)
+    text = source.read_bytes().decode(errors="replace")
+    written = text_format.Merge(text, caffe_pb2.NetParameter(), allow_unknown_field=True)
     seed = job.get("seed")
     net = build(job.get("weights"))
     if job.get("saves"):

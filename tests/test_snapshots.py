@@ -3,6 +3,7 @@ from __future__ import annotations
 import collections
 import hashlib
 import os
+import struct
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -144,8 +145,7 @@ def test_file_with_user_block(path: Path) -> None:
 
 def test_name_that_is_not_utf_8(path: Path) -> None:
     with h5py.File(path, "w") as file:
-        file.create_group("data").id.links  # noqa: B018
-        h5py.h5g.create(file["data"].id, b"\xe4\xb6")
+        h5py.h5g.create(file.create_group("data").id, b"\xe4\xb6")
     net, _, _ = read_snapshot(path)
     assert [layer.name for layer in net.layer] == ["\u00e4\u00b6"]
 
@@ -249,7 +249,18 @@ def test_values_beyond_the_end_of_the_file(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["data/conv/0"] = np.zeros(10_000, np.float32)
     os.truncate(path, path.stat().st_size - 1000)
-    with pytest.raises(ParseError, match="is damaged"):
+    with pytest.raises(ParseError, match="cannot be read as HDF5"):
+        read_snapshot(path)
+
+
+def test_dataset_that_claims_bytes_beyond_the_end(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["data/conv/0"] = SIX
+        offset = file["data/conv/0"].id.get_offset()
+    content = path.read_bytes()
+    end = len(content) - 4
+    path.write_bytes(content.replace(struct.pack("<BBQQ", 3, 1, offset, 24), struct.pack("<BBQQ", 3, 1, end, 24)))
+    with pytest.raises(ParseError, match=r"parameter 0: expected 24 bytes|invalid dataset size"):
         read_snapshot(path)
 
 
@@ -277,7 +288,7 @@ def test_maker(path: Path, names: list[str], maker: str | None) -> None:
 @pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" + bytes(2000)])
 def test_damaged_file(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    with pytest.raises(ParseError, match="is damaged, or is not HDF5"):
+    with pytest.raises(ParseError, match="cannot be read as HDF5"):
         read_snapshot(path)
 
 

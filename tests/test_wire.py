@@ -41,6 +41,10 @@ def read(tmp_path: Path) -> Callable[[bytes], Read]:
     return write_and_read
 
 
+def layers_of(net: NetParameter) -> list[Any]:
+    return [*net.layer, *net.layers]
+
+
 def error_of(read: Callable[[bytes], Read], content: bytes) -> str:
     with pytest.raises(ParseError) as error:
         read(content)
@@ -487,9 +491,7 @@ def test_any_bytes_give_a_net_or_a_parse_error(tmp_path: Path, content: bytes) -
         assert "\n" not in str(error)
         return
     payloads = [
-        blob.payload
-        for layer in (*net.layer, *net.layers, *(outer.layer for outer in net.layers))
-        for blob in layer.blobs
+        blob.payload for layer in [*layers_of(net), *(outer.layer for outer in net.layers)] for blob in layer.blobs
     ]
     assert sorted(payloads) == list(range(len(blobs)))
     assert sum(blob.array.nbytes for blob in blobs) <= len(content)
@@ -506,7 +508,7 @@ def test_values_of_real_models_are_those_that_caffe_has(folder: Path) -> None:
     if path.suffix != ".caffemodel" or not (folder / "caffe.json").exists():
         pytest.skip("real Caffe does not read this file")
     net, blobs, notes = read_caffemodel(path)
-    stored = {layer.name: [blobs[blob.payload].array for blob in layer.blobs] for layer in (*net.layer, *net.layers)}
+    stored = {layer.name: [blobs[blob.payload].array for blob in layer.blobs] for layer in layers_of(net)}
     hashes: dict[str, dict[int, str]] = collections.defaultdict(dict)
     for key, (_, sha256) in caffe_says(folder / "caffe.json")["weight_sha256"].items():
         _, _, layer, index = key.split("|")
@@ -528,7 +530,7 @@ def data_of(proto: BlobProto) -> bytes:
     data.DiscardUnknownFields()
     for field, _ in proto.ListFields():
         if field.name != "data":
-            data.ClearField(field.name)  # type: ignore[arg-type]
+            data.ClearField(field.name)
     return data.SerializeToString()[-4 * len(proto.data) :]
 
 
@@ -540,7 +542,7 @@ def test_real_models_parse_as_the_bindings_parse_them(folder: Path) -> None:
         pytest.skip("not a binary caffemodel")
     net, blobs, _ = read_caffemodel(path)
     parsed = NetParameter.FromString(path.read_bytes())
-    pairs = list(zip((*net.layer, *net.layers), (*parsed.layer, *parsed.layers), strict=True))
+    pairs = list(zip(layers_of(net), layers_of(parsed), strict=True))
     for ours, theirs in pairs:
         assert (ours.name, ours.type, ours.bottom, ours.top) == (theirs.name, theirs.type, theirs.bottom, theirs.top)
         for blob, proto in zip([blobs[blob.payload] for blob in ours.blobs], theirs.blobs, strict=True):

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, TypeAlias
 
 from caffeconv.model import MaybeShape, PartialShape
-from caffeconv.shapes.axes import canonical_axis, declared_shape
+from caffeconv.shapes.axes import MAX_AXES, canonical_axis, declared_shape
 from caffeconv.shapes.dense import require_plain
 from caffeconv.shapes.params import optional, required
 from caffeconv.shapes.windows import kernel_sizes
@@ -44,12 +44,13 @@ def _divided(size: int | None, group: int) -> int | None:
 
 
 def _kernel(settings: ConvolutionParameter, bottom: MaybeShape) -> PartialShape:
-    """The spatial axes of a kernel. Over an unknown bottom, sizes given once for all axes are those of an image."""
+    """The spatial axes of a kernel; over an unknown bottom those of an image, unless the parameter says otherwise."""
     if bottom is not None:
-        axes = len(bottom) - canonical_axis(settings.axis, len(bottom)) - 1
-    else:
-        axes = max(map(len, (settings.kernel_size, settings.pad, settings.stride, settings.dilation)))
-        axes = axes if axes > 1 else 2
+        return kernel_sizes(settings, len(bottom) - canonical_axis(settings.axis, len(bottom)) - 1)
+    given = max(map(len, (settings.kernel_size, settings.pad, settings.stride, settings.dilation)))
+    axes = -settings.axis - 1 if settings.axis < 0 else given if given > 1 else 3 - settings.axis
+    if not 0 <= axes < MAX_AXES:
+        raise ValueError(f"a kernel with {axes} axes")
     return kernel_sizes(settings, axes)
 
 
@@ -133,11 +134,11 @@ def bias(param: LayerParameter, bottoms: Bottoms) -> Blobs:
 
 def _scaled_axes(bottom: MaybeShape, axis: int, num_axes: int) -> PartialShape:
     """`num_axes` axes of the bottom from `axis` on, or all of them with -1."""
-    if num_axes < -1 or num_axes > 32:
+    if not -1 <= num_axes <= MAX_AXES:
         raise ValueError(f"num_axes is {num_axes}")
     if bottom is None:
         rank = num_axes if num_axes >= 0 else -axis
-        if not 0 <= rank <= 32 or (num_axes < 0 and axis >= 0):
+        if not 0 <= rank <= MAX_AXES or (num_axes < 0 and axis >= 0):
             raise ValueError("the number of axes depends on an unknown bottom")
         return (None,) * rank
     start = canonical_axis(axis, len(bottom))

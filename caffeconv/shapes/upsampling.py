@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from caffeconv.model import Shape
-from caffeconv.shapes.axes import require_rank
+from caffeconv.shapes.axes import MAX_COUNT, require_rank
 from caffeconv.shapes.params import optional, required
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def upsample(param: LayerParameter, bottoms: Shapes) -> Shapes:
         factors = required(settings, "scale_h"), required(settings, "scale_w")
     else:
         factors = (required(settings, "scale"),) * 2
-    if any(factor < 1 or factor != int(factor) for factor in factors):
-        raise ValueError(f"scale {factors[0]:g} is not a whole number")
+    if not all(1 <= factor <= MAX_COUNT and factor == int(factor) for factor in factors):
+        raise ValueError("the scale is not a whole number")
     pads = (int(optional(settings, name) or 0) for name in ("pad_out_h", "pad_out_w"))
     sizes = zip((height, width), factors, pads, strict=True)
     return ((*outer, *(size * int(factor) - pad for size, factor, pad in sizes)),)

@@ -24,7 +24,8 @@ FORK_CASES = {
     },
     "CenterLoss": Case("CenterLoss", "", (MATRIX, LABELS), ((),), None),
     "ohem": Case("SmoothL1LossOHEM", "", (MATRIX, MATRIX), ((), None)),
-    # What Caffe itself reads from files that are not there.
+    # What Caffe itself reads from files that are not there, or is given when the net is used.
+    "input_without_shape": Case("Input", "", (), (None,)),
     "data": Case("Data", "data_param { batch_size: 8 }", (), (None, (8,))),
     "data_alone": Case("Data", "data_param { batch_size: 8 }", (), (None,)),
     "image_data_crop": Case("ImageData", "image_data_param { batch_size: 8 } transform_param { crop_size: 5 }",

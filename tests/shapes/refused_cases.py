@@ -70,7 +70,6 @@ REFUSED = {
     "lstm_rank": Case("LSTM", "recurrent_param { num_output: 5 }", (CONT, CONT)),
     "lstm_cont": Case("LSTM", "recurrent_param { num_output: 5 }", (SEQUENCE, (2, 7))),
     "lstm_unit_gates": Case("LSTMUnit", "", ((1, 2, 5), (1, 2, 15), (1, 2)), (None, None)),
-    "input_without_shape": Case("Input", "", ()),
     "input_number": Case("Input", "input_param { shape { dim: 1 } shape { dim: 1 } }", (), (None, None, None)),
     "dummy_both": Case("DummyData", "dummy_data_param { shape { dim: 1 } num: 1 channels: 1 height: 1 width: 1 }"),
     "dummy_number": Case("DummyData", "dummy_data_param { num: 1 num: 1 channels: 1 height: 1 width: 1 }",

@@ -169,7 +169,6 @@ def test_rearranging_keeps_the_number_of_elements() -> None:
         "flatten_axes",
         "flatten_nothing",
         "reshape",
-        "reshape_axis",
         "reorg",
         "transpose",
         "permute",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from google.protobuf import text_format
 
-from caffe_proto.caffe_pb2 import LayerParameter, NetParameter
+from caffe_proto.caffe_pb2 import TRAIN, LayerParameter, NetParameter
 from caffeconv.shapes import expected_blobs, infer_top_shapes
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def _params(net: NetParameter) -> dict[tuple[str, str], list[LayerParameter]]:
             source.input_param.shape.add().dim.extend(net.input_dim[start : start + 4])
         params["input", "Input"] = [source]
     for layer in net.layer:
+        if layer.include and all(rule.HasField("phase") and rule.phase == TRAIN for rule in layer.include):
+            continue
         params.setdefault((layer.name, layer.type), []).append(layer)
     return params
 

@@ -1,0 +1,69 @@
+"""Public prototxts of Caffe and its forks: each is read as real Caffe reads it, or refused for a reason that holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from build import one_line
+from caffe_listing import of_caffe, of_net
+from shared_data import PROTOTXTS, SHARED, caffe_says, needs_prototxts
+
+import caffeconv
+from caffeconv.errors import ParseError
+from caffeconv.net import insert_splits, settle_shapes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = needs_prototxts
+
+REFUSED = {
+    "MyCaffe+MyCaffe__MyCaffe.test_test_data_models_bvlc_nin_train_val.prototxt": (
+        # Real Caffe dies on it, too: "the definition includes both 'layer' and 'layers' fields".
+        '"data" is given as layer and "conv1" as layers: a net must keep to one of both forms'
+    ),
+    "ducha-aiki+caffenet-benchmark__prototxt_activations_caffenet_lsuv_PReLU.prototxt": (
+        "this is a solver, not a net; its net is what stands inside of net_param, which can be saved as a file of its own"
+    ),
+    "ducha-aiki+caffenet-benchmark__prototxt_activations_caffenet_lsuv_RReLU.prototxt": (
+        "this is a solver, not a net; its net is what stands inside of net_param, which can be saved as a file of its own"
+    ),
+}
+"""All that are refused, with the reasons given; every other file loads."""
+
+NETS = [path for path in PROTOTXTS if not path.name.endswith(".caffe.prototxt")]
+JUDGED = sorted((SHARED / "prototxts").glob("*.caffe.json"))
+
+
+def named(path: Path) -> str:
+    return path.name.removesuffix(".prototxt").removesuffix(".caffe.json")
+
+
+def test_the_folder_is_complete() -> None:
+    assert (len(NETS), len(JUDGED)) == (115, 64)
+    assert set(REFUSED) <= {path.name for path in NETS}
+
+
+@pytest.mark.parametrize("path", JUDGED, ids=named)
+def test_layers_and_shapes_are_those_of_caffe(path: Path) -> None:
+    net = caffeconv.load_net(path.parent / caffe_says(path)["prototxt"])
+    assert of_net(settle_shapes(insert_splits(net))) == of_caffe(path.read_bytes())
+
+
+@pytest.mark.parametrize("path", [path for path in NETS if path.name not in REFUSED], ids=named)
+@pytest.mark.parametrize("phase", ["TEST", "TRAIN"])
+def test_every_other_net_loads_in_both_phases(path: Path, phase: str) -> None:
+    net = caffeconv.load_net(path, phase=phase)
+    assert net.layers
+    for note in net.notes:
+        one_line(str(note))
+    for layer in net.layers:
+        assert (len(layer.bottoms), len(layer.tops)) == (len(layer.bottom_shapes), len(layer.top_shapes))
+
+
+@pytest.mark.parametrize("path", [path for path in NETS if path.name in REFUSED], ids=named)
+def test_the_others_are_refused_with_the_reason(path: Path) -> None:
+    with pytest.raises(ParseError) as refused:
+        caffeconv.load_net(path)
+    assert one_line(refused.value) == f"{path}: {REFUSED[path.name]}"
