@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from caffeconv.model import KerasCall, LayerWeights, Note, Result
@@ -15,12 +14,12 @@ def describe_result(result: Result) -> dict[str, Any]:
 
     Each layer has the fields of `describe_layer` and its own `notes`.
     """
-    origins = {origin: layer.name for layer in result.layers for origin in layer.origins}
-    layers = [
-        describe_layer(layer) | {"notes": _describe_notes([n for n in result.notes if origins.get(n.layer or "") == layer.name])}
-        for layer in result.layers
-    ]
-    return {"layers": layers, "notes": _describe_notes([n for n in result.notes if (n.layer or "") not in origins])}
+    owner = {origin: layer.name for layer in result.layers for origin in layer.origins}
+    said: dict[str | None, list[dict[str, Any]]] = {}
+    for note in result.notes:
+        said.setdefault(owner.get(note.layer or ""), []).append(_describe_note(note))
+    layers = [describe_layer(layer) | {"notes": said.get(layer.name, [])} for layer in result.layers]
+    return {"layers": layers, "notes": said.get(None, [])}
 
 
 def describe_layer(layer: LayerWeights) -> dict[str, Any]:
@@ -45,5 +44,5 @@ def _describe_call(call: KerasCall) -> dict[str, Any]:
     return {"class_name": call.class_name, "arguments": dict(call.arguments)}
 
 
-def _describe_notes(notes: Sequence[Note]) -> list[dict[str, Any]]:
-    return [{"level": note.level, "layer": note.layer, "text": note.text} for note in notes]
+def _describe_note(note: Note) -> dict[str, Any]:
+    return {"level": note.level, "layer": note.layer, "text": note.text}

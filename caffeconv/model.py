@@ -58,7 +58,8 @@ class Blob:
 
     @property
     def shape(self) -> Shape:
-        return self.array.shape
+        shape: Shape = self.array.shape
+        return shape
 
     def reshaped(self, shape: Shape) -> Blob:
         """The same values under another shape of the same size."""

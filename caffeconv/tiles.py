@@ -19,17 +19,17 @@ from __future__ import annotations
 
 import itertools
 import math
-import mmap
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from caffeconv.model import Array, Shape
+from caffeconv.pages import Mapped, find_mapping, reach
 
 __all__ = ["Piece", "Progress", "WriteAt", "copy_pieces", "writes_at"]
 
@@ -41,6 +41,7 @@ Progress: TypeAlias = Callable[[int], object]
 """Takes the number of bytes done so far; called in the thread that started the copy."""
 
 _Floats: TypeAlias = npt.NDArray[np.float32]
+_Bytes: TypeAlias = npt.NDArray[np.uint8]
 _Cut: TypeAlias = tuple[slice, ...]
 
 _OUTPUT = np.dtype("<f4")
@@ -48,10 +49,10 @@ _WORKERS = min(2, os.cpu_count() or 1)
 _SLAB = 2**22  # values
 _RUN = 2**14  # values written in one piece, where the output's shape allows
 _WINDOW = 2**23  # bytes of source
-_TILE = 2**16  # values
+_TILE = 2**20  # bytes of source
 _TILE_ROWS = 256
+_READ = 2**11  # bytes side by side from which reading pays
 _LINE = 64  # bytes of a cache line
-_HUGE_PAGE = 2**21  # bytes; one fault may map as much
 
 
 def copy_pieces(pieces: Sequence[Piece], write_at: WriteAt, *, progress: Progress | None = None) -> None:
@@ -71,7 +72,7 @@ def copy_pieces(pieces: Sequence[Piece], write_at: WriteAt, *, progress: Progres
     def work(report: Progress | None) -> None:
         nonlocal done
         buffer = np.empty(_SLAB, _OUTPUT)
-        scratch = np.empty(_TILE + _TILE_ROWS * _LINE // 2, _OUTPUT)  # every row padded by up to two lines
+        scratch = np.empty(_TILE + _TILE_ROWS * 2 * _LINE, np.uint8)  # every row padded by up to two lines
         try:
             with np.errstate(all="ignore"):
                 while (slab := take()) is not None:
@@ -183,57 +184,93 @@ def _window_shape(source: Array, order: list[int]) -> list[int]:
     box = list(source.shape)
     for axis in reversed(order):
         stride = abs(source.strides[axis])
-        rest = _reach(box, source) - (box[axis] - 1) * stride
+        rest = reach(box, source) - (box[axis] - 1) * stride
         if stride:
             box[axis] = min(box[axis], max(1, (_WINDOW - rest) // stride + 1))
     return box
 
 
-def _tile_shape(shape: Shape, order: list[int]) -> list[int]:
+def _tile_shape(source: Array, order: list[int]) -> list[int]:
     """Rows of the output long enough to pay for, and of the source as much as fits beside them."""
-    box = [1] * len(shape)
-    box[-1] = min(shape[-1], _TILE_ROWS)
+    box = [1] * source.ndim
+    box[-1] = min(source.shape[-1], _TILE_ROWS)
     for axis in order:
-        if axis != len(shape) - 1:
-            box[axis] = min(shape[axis], max(1, _TILE // math.prod(box)))
+        if axis != source.ndim - 1:
+            box[axis] = min(source.shape[axis], max(1, _TILE // (math.prod(box) * source.itemsize)))
     return box
 
 
-def _reach(box: Sequence[int], source: Array) -> int:
-    """How many bytes lie between the first and the end of the last value of a box of the source."""
-    steps = (abs(stride) * (extent - 1) for stride, extent in zip(source.strides, box, strict=True))
-    return sum(steps) + source.itemsize
-
-
-def _fill(target: _Floats, source: Array, scratch: _Floats) -> None:
+def _fill(target: _Floats, source: Array, scratch: _Bytes) -> None:
     """Copy one slab, window by window."""
     order = _source_order(source)
-    release = _page_release(source)
+    mapped = find_mapping(source)
     transposed = abs(source.strides[-1]) > _LINE and order[0] != source.ndim - 1
+    if transposed and mapped is not None and mapped.readable and _run(source, order) >= _READ:
+        _transpose(target, source, order, scratch, mapped)
+        return
     for cut in _cuts(source.shape, _window_shape(source, order)):
         window = source[cut]
         if transposed:
-            _transpose(target[cut], window, order, scratch)
+            _transpose(target[cut], window, order, scratch, None)
         else:
             np.copyto(target[cut], window, casting="same_kind")
-        if release is not None:
-            release(window)
+        if mapped is not None:
+            mapped.release(window)
 
 
-def _transpose(target: _Floats, source: Array, order: list[int], scratch: _Floats) -> None:
-    """Copy one window tile by tile, reading along the source and writing along the output."""
-    box = _tile_shape(source.shape, order)
-    last = source.ndim - 1
-    layout = [last, *(axis for axis in reversed(order) if axis != last)]
-    rows, width = box[last], math.prod(box) // box[last]
-    pitch = (math.ceil(width * scratch.itemsize / _LINE) | 1) * _LINE // scratch.itemsize
-    padded = scratch[: rows * pitch].reshape(rows, pitch)[:, :width]
-    staged = padded.reshape([box[axis] for axis in layout]).transpose(np.argsort(layout))
+def _run(source: Array, order: list[int]) -> int:
+    """How many bytes of a tile lie side by side in the source."""
+    box = _tile_shape(source, order)
+    return math.prod(box[axis] for axis in _run_axes(source, box, order)) * source.itemsize
+
+
+def _run_axes(source: Array, box: Sequence[int], order: list[int]) -> list[int]:
+    """The axes along which a box of the source is without gaps; never the one that is last in the output."""
+    axes: list[int] = []
+    size = source.itemsize
+    for axis in order:
+        if axis == source.ndim - 1 or source.strides[axis] != size:
+            break
+        axes.append(axis)
+        size *= box[axis]
+    return axes
+
+
+def _transpose(target: _Floats, source: Array, order: list[int], scratch: _Bytes, mapped: Mapped | None) -> None:
+    """Copy tile by tile, reading along the source, from its file if `mapped` is given, and writing along the output."""
+    box = _tile_shape(source, order)
+    staged = _stage(box, source.dtype, order, scratch)
+    memory = memoryview(scratch)
     for cut in _cuts(source.shape, box):
         tile = source[cut]
         stage = staged[tuple([slice(extent) for extent in tile.shape])]
-        np.copyto(stage, tile, casting="same_kind")
-        np.copyto(target[cut], stage)
+        if mapped is None:
+            np.copyto(stage, tile)
+        else:
+            axes = _run_axes(tile, tile.shape, order)
+            size = math.prod(tile.shape[axis] for axis in axes) * tile.itemsize
+            places = _run_starts(tile, axes) + mapped.offset(tile), _run_starts(stage, axes)
+            mapped.read(memory, zip(*(starts.tolist() for starts in places), strict=True), size)
+        np.copyto(target[cut], stage, casting="same_kind")
+
+
+def _stage(box: list[int], dtype: np.dtype[Any], order: list[int], scratch: _Bytes) -> Array:
+    """A tile in the scratch buffer: its axes ordered as in the source, the rows an odd number of cache lines apart."""
+    last = len(box) - 1
+    layout = [last, *(axis for axis in reversed(order) if axis != last)]
+    rows, width = box[last], math.prod(box) // box[last] * dtype.itemsize
+    pitch = (math.ceil(width / _LINE) | 1) * _LINE
+    padded = scratch[: rows * pitch].view(dtype).reshape(rows, pitch // dtype.itemsize)
+    return padded[:, : width // dtype.itemsize].reshape([box[axis] for axis in layout]).transpose(np.argsort(layout))
+
+
+def _run_starts(view: Array, run_axes: list[int]) -> npt.NDArray[np.intp]:
+    """Byte offsets, from the view's first value, of all runs along the given axes."""
+    starts = np.zeros((1,), np.intp)
+    for axis in range(view.ndim):
+        if axis not in run_axes:
+            starts = np.add.outer(starts, np.arange(view.shape[axis]) * view.strides[axis]).reshape(-1)
+    return starts
 
 
 def _write_runs(target: _Floats, whole: Shape, offset: int, write_at: WriteAt) -> None:
@@ -245,33 +282,3 @@ def _write_runs(target: _Floats, whole: Shape, offset: int, write_at: WriteAt) -
     for index in np.ndindex(target.shape[:split]):
         first = sum(position * step for position, step in zip(index, steps, strict=True))
         write_at(offset + first * target.itemsize, memoryview(target[index].reshape(-1)).cast("B"))
-
-
-def _page_release(source: Array) -> Callable[[Array], None] | None:
-    """What gives the pages under a view back to the system, or None where the view is not in a mapped file.
-
-    Only read-only mappings: of a writable one this would throw the changes away.
-    """
-    base: object = source
-    while base is not None and not isinstance(base, mmap.mmap):
-        base = base.obj if isinstance(base, memoryview) else getattr(base, "base", None)
-    if base is None or not hasattr(mmap, "MADV_DONTNEED") or not memoryview(base).readonly:
-        return None
-    mapping = base
-    start = _address(np.frombuffer(mapping, np.uint8))
-    end = start + len(mapping)
-
-    def release(view: Array) -> None:
-        below = sum(min(0, stride * (extent - 1)) for stride, extent in zip(view.strides, view.shape, strict=True))
-        low = _address(view) + below
-        # A fault maps the pages around it too, and those of a neighbour done long ago would stay.
-        first = max(start, low // _HUGE_PAGE * _HUGE_PAGE)
-        after = min(end, -(-(low + _reach(view.shape, view)) // _HUGE_PAGE) * _HUGE_PAGE)
-        mapping.madvise(mmap.MADV_DONTNEED, first - start, after - first)
-
-    return release
-
-
-def _address(view: Array) -> int:
-    address: int = view.__array_interface__["data"][0]
-    return address

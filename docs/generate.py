@@ -1,7 +1,7 @@
 """Writes the parts of the documentation that the program itself knows, so that they cannot drift.
 
-    python docs/generate.py            write docs/command-line.md and docs/layers.md
-    python docs/generate.py --check    fail if they are not what would be written
+python docs/generate.py            write docs/command-line.md and docs/layers.md
+python docs/generate.py --check    fail if they are not what would be written
 """
 
 from __future__ import annotations

@@ -93,6 +93,26 @@ def without_weights(line: str) -> str:
     return line.partition(";")[0] + "; "
 
 
+@pytest.mark.parametrize("name", ["batch_norm", "batch_norm_edges", "residual_block"])
+def test_batch_norms_compute_what_a_running_caffe_computes(name: str) -> None:
+    folder = FIXTURES / name
+    result = caffeconv.convert(caffeconv.load_net(folder / "net.prototxt", folder / "net.caffemodel"))
+    files = answer(name, "caffe.json", "net.caffemodel")
+    index = {layer["name"]: place for place, layer in enumerate(json.loads(files["caffe.json"])["layers"])}
+    normalized = [layer for layer in result.layers if layer.type == "BatchNorm"]
+    assert normalized
+    with np.load(io.BytesIO(files["activations.npz"])) as arrays:
+        for layer in normalized:
+            assert layer.keras is not None
+            epsilon = dict(layer.keras.arguments)["epsilon"]
+            weights = {weight.name: weight.array.astype("f8") for weight in layer.weights}
+            bottom = np.moveaxis(arrays[f"bottom|{index[layer.origins[0]]}|0"], 1, -1)
+            top = np.moveaxis(arrays[f"top|{index[layer.origins[-1]]}|0"], 1, -1)
+            computed = (bottom - weights["moving_mean"]) / np.sqrt(weights["moving_variance"] + epsilon)
+            computed = computed * weights.get("gamma", 1) + weights.get("beta", 0)
+            np.testing.assert_allclose(computed, top, rtol=1e-4, atol=1e-5, err_msg=layer.name)
+
+
 def pairs() -> list[Any]:
     """The models in `CAFFECONV_CROSSCHECK`."""
     base = os.environ.get("CAFFECONV_CROSSCHECK")

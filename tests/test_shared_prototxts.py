@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from build import one_line
-from caffe_listing import of_caffe, of_net
 from shared_data import PROTOTXTS, SHARED, caffe_says, needs_prototxts
 
 import caffeconv
 from caffeconv.errors import ParseError
 from caffeconv.net import insert_splits, settle_shapes
+from caffeconv.shapes import expected_blobs
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from caffeconv.model import MaybeShape
 
 pytestmark = needs_prototxts
 
@@ -40,6 +42,10 @@ def named(path: Path) -> str:
     return path.name.removesuffix(".prototxt").removesuffix(".caffe.json")
 
 
+def blobs(names: tuple[str, ...], shapes: tuple[MaybeShape, ...]) -> list[list[object]]:
+    return [[name, None if shape is None else list(shape)] for name, shape in zip(names, shapes, strict=True)]
+
+
 def test_the_folder_is_complete() -> None:
     assert (len(NETS), len(JUDGED)) == (115, 64)
     assert set(REFUSED) <= {path.name for path in NETS}
@@ -47,8 +53,18 @@ def test_the_folder_is_complete() -> None:
 
 @pytest.mark.parametrize("path", JUDGED, ids=named)
 def test_layers_and_shapes_are_those_of_caffe(path: Path) -> None:
-    net = caffeconv.load_net(path.parent / caffe_says(path)["prototxt"])
-    assert of_net(settle_shapes(insert_splits(net))) == of_caffe(path.read_bytes())
+    says = caffe_says(path)
+    net = insert_splits(caffeconv.load_net(path.parent / says["prototxt"]))
+    learned = [expected_blobs(layer.param, layer.bottom_shapes) for layer in net.layers]
+    ours = [
+        (layer.name, layer.type, blobs(layer.bottoms, layer.bottom_shapes), blobs(layer.tops, layer.top_shapes))
+        for layer in settle_shapes(net).layers
+    ]
+    theirs = [(each["name"], each["type"], each["bottoms"], each["tops"]) for each in says["layers"]]
+    assert ours == theirs
+    assert [[list(shape) for shape in shapes or ()] for shapes in learned] == [
+        each["blobs"] for each in says["layers"]
+    ]
 
 
 @pytest.mark.parametrize("path", [path for path in NETS if path.name not in REFUSED], ids=named)

@@ -24,7 +24,7 @@ DTYPES = ["<f4", ">f4", "<f8", ">f8", "<f2", "|i1", "|u1", "<i2", "<u2", "<i4", 
 def limits(slab: int, window: int, tile: int, workers: int = 2) -> Any:
     with (
         mock.patch.multiple(tiles, _SLAB=slab, _RUN=max(1, slab // 4), _WINDOW=window),
-        mock.patch.multiple(tiles, _TILE=tile, _TILE_ROWS=max(1, tile // 4), _WORKERS=workers),
+        mock.patch.multiple(tiles, _TILE=8 * tile, _TILE_ROWS=max(1, tile // 4), _WORKERS=workers, _READ=16),
     ):
         yield
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import click
 from click_default_group import DefaultGroup
 
-from caffeconv.cli.options import NamedShape, net_options
+from caffeconv.cli.options import NamedShape, as_mapping, net_options
 
 __all__ = ["main"]
 
@@ -28,7 +29,7 @@ Example:
 
 
 @click.group(
-    cls=DefaultGroup,
+    cls=cast("type[click.Group]", DefaultGroup),
     default="convert",
     default_if_no_args=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -62,20 +63,23 @@ def main() -> None:
     help="Keras backend; theano gets flipped kernels.",
 )  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Show a table of all layers, and every note.")
+@click.option("--report", metavar="FILE.json", help="Write what each Keras layer must be, and every note, as JSON.")
 @click.option("--strict", is_flag=True, help="Fail where there would be a warning, and write nothing.")
 @click.option(
     "--allow-missing", multiple=True, metavar="LAYER",
     help="Go on though this layer (or: all) has no weights in the caffemodel.",
 )  # fmt: skip
 @click.option(
-    "--slash", metavar="STRING", help="Put this in place of every / in a layer name, which Keras 3 does not allow."
-)
+    "--slash", metavar="STRING", default="/",
+    help="Put this in place of every / in a layer name, which Keras 3 does not allow.",
+)  # fmt: skip
+@click.option("--rename", metavar="FILE", help="New names for layers: a JSON object, or lines old=new.")
 @click.option(
     "--flatten-order", type=click.Choice(["hwc", "chw"]), default="hwc", show_default=True,
     help="Order of flattened feature maps in front of an InnerProduct: Keras' own, or Caffe's.",
 )  # fmt: skip
 @click.option(
-    "--flatten-shape", "flatten_shapes", type=NamedShape(), multiple=True,
+    "--flatten-shape", "flatten_shapes", type=NamedShape(), multiple=True, callback=as_mapping,
     help="Feature maps that an InnerProduct stands behind, where they cannot be traced, like fc6=512,7,7.",
 )  # fmt: skip
 @click.option(
@@ -88,9 +92,11 @@ def convert(**options: Any) -> None:
 
     PROTOTXT is the net's text; - uses the net inside the caffemodel. Caffe's HDF5 snapshots do as CAFFEMODEL, too.
     """
-    from caffeconv.cli.conversion import run
+    from caffeconv.cli.conversion import Options, run
 
-    _guarded(run, **options)
+    if options["file_format"] == "pickle" and options["report"] is not None:
+        raise click.UsageError("--report goes with --format hdf5; a pickle holds Caffe's layers, not Keras'")
+    _guarded(lambda: run(Options(**options)))
 
 
 @main.command(epilog=_INSPECT_EXAMPLE)
@@ -103,7 +109,7 @@ def inspect(files: Sequence[str], **options: Any) -> None:
         raise click.UsageError("give one file, or a prototxt and a caffemodel")
     from caffeconv.cli.inspection import run
 
-    _guarded(run, files=files, **options)
+    _guarded(lambda: run(files=files, **options))
 
 
 @main.command()
@@ -114,18 +120,16 @@ def layers() -> None:
     print_rules()
 
 
-def _guarded(run: Callable[..., None], **options: Any) -> None:
+def _guarded(run: Callable[[], None]) -> None:
     """Run a command; what stops it on purpose is one line on stderr and exit status 1."""
     from caffeconv.errors import CaffeconvError
 
-    options["phase"] = options["phase"].upper()
-    options["input_shapes"] = dict(options["input_shapes"])
     try:
-        run(**options)
+        run()
     except CaffeconvError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     except BrokenPipeError:
-        # The reader of our output has gone; nothing more can be said to it.
-        sys.stderr.close()
+        # The reader of our output has gone; nothing more can be said to it, nor may the interpreter try at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -2,93 +2,126 @@
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from caffeconv.cli.report import print_layers, print_net, print_notes, print_written
 from caffeconv.errors import MismatchError
 from caffeconv.loading import load_net
-from caffeconv.model import Note, Shape
+from caffeconv.model import Net, Note, Result, Shape
 from caffeconv.net import insert_splits, settle_shapes
 from caffeconv.outputs import output_path
 
-__all__ = ["run"]
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+__all__ = ["Options", "run"]
 
 _PATIENCE = 1.0
 """Seconds after which a progress bar appears."""
 
 
-def run(
-    *,
-    out: str,
-    prototxt: str,
-    caffemodel: str,
-    file_format: str,
-    include_non_weight: bool,
-    skip_unknown: bool,
-    backend: str,
-    verbose: bool,
-    strict: bool,
-    allow_missing: Sequence[str],
-    slash: str | None,
-    flatten_order: Literal["hwc", "chw"],
-    flatten_shapes: Sequence[tuple[str, Shape]],
-    depthwise: Literal["depthwise", "conv2d"],
-    phase: Literal["TRAIN", "TEST"],
-    level: int,
-    stages: Sequence[str],
-    input_shapes: Mapping[str, Shape],
-) -> None:
-    path = output_path(out, file_format, [prototxt, caffemodel])
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The command's arguments and options, under their own names."""
+
+    out: str
+    prototxt: str
+    caffemodel: str
+    file_format: Literal["hdf5", "pickle"]
+    include_non_weight: bool
+    skip_unknown: bool
+    backend: str
+    verbose: bool
+    report: str | None
+    strict: bool
+    allow_missing: Sequence[str]
+    slash: str
+    rename: str | None
+    flatten_order: Literal["hwc", "chw"]
+    flatten_shapes: Mapping[str, Shape]
+    depthwise: Literal["depthwise", "conv2d"]
+    phase: Literal["TRAIN", "TEST"]
+    level: int
+    stages: Sequence[str]
+    input_shapes: Mapping[str, Shape]
+
+
+def run(options: Options) -> None:
+    """Convert as `options` say, and tell what was written.
+
+    Raises:
+        CaffeconvError: one of its kinds; nothing was written then.
+    """
+    path = output_path(options.out, options.file_format, [options.prototxt, options.caffemodel])
     net = load_net(
-        prototxt,
-        caffemodel,
-        phase=phase,
-        level=level,
-        stages=stages,
-        input_shapes=input_shapes,
-        allow_missing=allow_missing,
+        options.prototxt,
+        options.caffemodel,
+        phase=options.phase,
+        level=options.level,
+        stages=options.stages,
+        input_shapes=options.input_shapes,
+        allow_missing=options.allow_missing,
     )
-    if file_format == "pickle":
-        from caffeconv.writers.pickled import write_pickle
+    if options.file_format == "pickle":
+        _to_pickle(net, path, options)
+    else:
+        _to_keras(net, path, options)
 
-        net = settle_shapes(insert_splits(net))
-        _refuse_warnings(net.notes, strict)
-        with _progress(sum(blob.array.size for layer in net.layers for blob in layer.blobs)) as progress:
-            write_pickle(path, net.layers, progress=progress)
-        if verbose:
-            print_net(net)
-        print_notes(net.notes, verbose)
-        print_written(path, [[blob.array.size for blob in layer.blobs] for layer in net.layers])
-        return
 
+def _to_pickle(net: Net, path: Path, options: Options) -> None:
+    from caffeconv.writers.pickled import write_pickle
+
+    net = settle_shapes(insert_splits(net))
+    _refuse_warnings(net.notes, options.strict)
+    sizes = [[blob.array.size for blob in layer.blobs] for layer in net.layers]
+    with _progress(sizes) as progress:
+        write_pickle(path, net.layers, progress=progress)
+    if options.verbose:
+        print_net(net)
+    print_notes(net.notes, options.verbose)
+    print_written(path, sizes)
+
+
+def _to_keras(net: Net, path: Path, options: Options) -> None:
+    from caffeconv.writers.keras_h5 import write_keras_h5
+
+    result, backend = _converted(net, options)
+    _refuse_warnings(result.notes, options.strict)
+    sizes = [[weight.view.size for weight in layer.weights] for layer in result.layers]
+    with _progress(sizes) as progress:
+        write_keras_h5(path, result.layers, backend=backend, progress=progress)
+    if options.report is not None:
+        from caffeconv.writers.report import write_report
+
+        write_report(options.report, result)
+    if options.verbose:
+        print_layers(result)
+    print_notes(result.notes, options.verbose)
+    print_written(path, sizes)
+
+
+def _converted(net: Net, options: Options) -> tuple[Result, str]:
     from caffeconv.backends import for_backend
+    from caffeconv.cli.renames import read_renames
     from caffeconv.conversion import convert
     from caffeconv.renaming import rename_layers
-    from caffeconv.writers.keras_h5 import write_keras_h5
 
     result = convert(
         net,
-        include_layers_without_weights=include_non_weight,
-        include_unknown_layer_types=not skip_unknown,
-        flatten_order=flatten_order,
-        flatten_shapes=dict(flatten_shapes),
-        depthwise=depthwise,
+        include_layers_without_weights=options.include_non_weight,
+        include_unknown_layer_types=not options.skip_unknown,
+        flatten_order=options.flatten_order,
+        flatten_shapes=options.flatten_shapes,
+        depthwise=options.depthwise,
     )
-    if slash is not None:
-        result = rename_layers(result, slash=slash)
-    result, backend_name = for_backend(result, backend)
-    _refuse_warnings(result.notes, strict)
-    with _progress(sum(weight.view.size for layer in result.layers for weight in layer.weights)) as progress:
-        write_keras_h5(path, result.layers, backend=backend_name, progress=progress)
-    if verbose:
-        print_layers(result)
-    print_notes(result.notes, verbose)
-    print_written(path, [[weight.view.size for weight in layer.weights] for layer in result.layers])
+    names = read_renames(options.rename) if options.rename is not None else {}
+    return for_backend(rename_layers(result, names, options.slash), options.backend)
 
 
 def _refuse_warnings(notes: Sequence[Note], strict: bool) -> None:
@@ -99,15 +132,13 @@ def _refuse_warnings(notes: Sequence[Note], strict: bool) -> None:
 
 
 @contextmanager
-def _progress(values: int) -> Iterator[Callable[[int], None]]:
+def _progress(sizes: Sequence[Sequence[int]]) -> Iterator[Callable[[int], None]]:
     """A function to tell how many bytes are done; on a terminal a bar appears once it takes long."""
-    import sys
-
     if not sys.stderr.isatty():
         yield lambda _: None
         return
     started = time.monotonic()
-    shown = []
+    shown: list[tuple[Progress, TaskID]] = []
 
     def advance(done: int) -> None:
         if not shown and time.monotonic() - started > _PATIENCE:
@@ -117,7 +148,7 @@ def _progress(values: int) -> Iterator[Callable[[int], None]]:
             columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
             bar = Progress(*columns, console=Console(stderr=True), transient=True)
             bar.start()
-            shown.append((bar, bar.add_task("", total=4 * values)))
+            shown.append((bar, bar.add_task("", total=4 * sum(map(sum, sizes)))))
         for bar, task in shown:
             bar.update(task, completed=done)
 
@@ -126,5 +157,3 @@ def _progress(values: int) -> Iterator[Callable[[int], None]]:
     finally:
         for bar, _ in shown:
             bar.stop()
-
-

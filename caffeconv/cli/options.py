@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 
-__all__ = ["NamedShape", "net_options"]
+__all__ = ["NamedShape", "as_mapping", "net_options"]
+
+
+def as_mapping(_: click.Context, __: click.Parameter, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """What an option that may be given often has gathered; the last of equal names counts."""
+    return dict(pairs)
+
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-class NamedShape(click.ParamType):
+class NamedShape(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
     """`NAME=1,3,224,224`, as a pair of the name and the sizes."""
 
     name = "NAME=SIZES"
@@ -35,12 +41,12 @@ class NamedShape(click.ParamType):
 _NET_OPTIONS = (
     click.option(
         "--phase", type=click.Choice(["train", "test"], case_sensitive=False), default="test", show_default=True,
-        help="Keep the layers of this phase.",
+        callback=lambda _, __, value: value.upper(), help="Keep the layers of this phase.",
     ),
     click.option("--level", type=int, default=0, show_default=True, help="Level that include and exclude rules see."),
     click.option("--stage", "stages", multiple=True, metavar="STAGE", help="Stage that is on; may be given often."),
     click.option(
-        "--input-shape", "input_shapes", type=NamedShape(), multiple=True,
+        "--input-shape", "input_shapes", type=NamedShape(), multiple=True, callback=as_mapping,
         help="Shape of an input blob that the net does not say, like data=1,3,224,224.",
     ),
 )  # fmt: skip

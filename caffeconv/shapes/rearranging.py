@@ -108,7 +108,7 @@ def crop(param: LayerParameter, bottoms: Shapes) -> Shapes:
     shape, reference = bottoms[:2]
     axis = canonical_axis(param.crop_param.axis, len(shape))
     cropped = range(axis, len(shape))
-    offsets = list(param.crop_param.offset) or [1]
+    offsets = list(param.crop_param.offset) or [0]
     if len(offsets) == 1:
         offsets *= len(cropped)
     if len(offsets) != len(cropped):

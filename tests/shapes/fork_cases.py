@@ -43,6 +43,8 @@ FORK_CASES = {
         name: Case(name, "", (), (None, None))
         for name in ("AnnotatedData", "DenseImageData", "ImageSegData", "VideoData")
     },
+    # Caffe 1.0 documents the second top, but stumbles over its loss weight.
+    "softmax_loss_probabilities": Case("SoftmaxWithLoss", "", (MATRIX, LABELS), ((), MATRIX)),
     # Convolution-like types of forks.
     **{
         name: Case(name, "convolution_param { num_output: 4 group: 4 kernel_h: 3 kernel_w: 1 stride: 2 pad: 1 }",
