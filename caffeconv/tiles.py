@@ -12,7 +12,7 @@ Each view is cut three times, every cut a grid of boxes over the same axes:
   whose rows are an odd number of cache lines apart, and written along the output from there. Rows at their own
   distance, often a power of two, would all fall into the same few sets of the cache.
 
-Conversion to float32 happens when the tile is read; float32 sources are copied bit by bit, NaN payloads included.
+Conversion to float32 happens on the way to the output; float32 sources are copied bit by bit, NaN payloads included.
 """
 
 from __future__ import annotations
@@ -221,15 +221,15 @@ def _fill(target: _Floats, source: Array, scratch: _Bytes) -> None:
 def _run(source: Array, order: list[int]) -> int:
     """How many bytes of a tile lie side by side in the source."""
     box = _tile_shape(source, order)
-    return math.prod(box[axis] for axis in _run_axes(source, box, order)) * source.itemsize
+    return math.prod(box[axis] for axis in _run_axes(box, order, source)) * source.itemsize
 
 
-def _run_axes(source: Array, box: Sequence[int], order: list[int]) -> list[int]:
-    """The axes along which a box of the source is without gaps; never the one that is last in the output."""
+def _run_axes(box: Sequence[int], order: list[int], *views: Array) -> list[int]:
+    """The axes along which a box of all views is without gaps; never the one that is last in the output."""
     axes: list[int] = []
-    size = source.itemsize
+    size = views[0].itemsize
     for axis in order:
-        if axis == source.ndim - 1 or source.strides[axis] != size:
+        if axis == len(box) - 1 or any(view.strides[axis] != size for view in views):
             break
         axes.append(axis)
         size *= box[axis]
@@ -240,14 +240,14 @@ def _transpose(target: _Floats, source: Array, order: list[int], scratch: _Bytes
     """Copy tile by tile, reading along the source, from its file if `mapped` is given, and writing along the output."""
     box = _tile_shape(source, order)
     staged = _stage(box, source.dtype, order, scratch)
-    memory = memoryview(scratch)
+    memory = scratch.data
     for cut in _cuts(source.shape, box):
         tile = source[cut]
         stage = staged[tuple([slice(extent) for extent in tile.shape])]
         if mapped is None:
             np.copyto(stage, tile)
         else:
-            axes = _run_axes(tile, tile.shape, order)
+            axes = _run_axes(tile.shape, order, tile, stage)
             size = math.prod(tile.shape[axis] for axis in axes) * tile.itemsize
             places = _run_starts(tile, axes) + mapped.offset(tile), _run_starts(stage, axes)
             mapped.read(memory, zip(*(starts.tolist() for starts in places), strict=True), size)

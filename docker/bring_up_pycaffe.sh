@@ -82,7 +82,8 @@ with_chroot() {
         echo "chroot $ROOT python3"
         return
     fi
-    command -v debootstrap >/dev/null || { apt-get update -q && apt-get install -q -y debootstrap debian-archive-keyring; } >&2 || true
+    command -v debootstrap >/dev/null ||
+        { apt-get update -q && apt-get install -q -y debootstrap debian-archive-keyring; } >&2 || true
     command -v debootstrap >/dev/null || skip "no debootstrap, and apt-get cannot install it"
     mirror=$(find_mirror)
     [ -n "$mirror" ] || skip "none of apt's archives has Debian $RELEASE (CAFFECONV_DEBIAN_MIRROR can name one)"
@@ -91,8 +92,8 @@ with_chroot() {
     trap 'exit 1' HUP INT TERM
     say "installing Debian $RELEASE from $mirror into $ROOT, about two minutes"
     proxy=$(apt-config dump --format '%v%n' Acquire::http::Proxy)
-    http_proxy="${http_proxy:-$proxy}" debootstrap --force-check-gpg --variant=minbase "$RELEASE" "$MAKING" "$mirror" >&2 9>&- ||
-        fail "debootstrap"
+    http_proxy="${http_proxy:-$proxy}" \
+        debootstrap --force-check-gpg --variant=minbase "$RELEASE" "$MAKING" "$mirror" >&2 9>&- || fail "debootstrap"
     [ -z "$proxy" ] || echo "Acquire::http::Proxy \"$proxy\";" >"$MAKING/etc/apt/apt.conf.d/80proxy"
     cp "$0" "$MAKING/root/bring_up_pycaffe.sh"
     chroot "$MAKING" sh /root/bring_up_pycaffe.sh packages 9>&- || fail "installing $PACKAGES"

@@ -11,5 +11,8 @@ if [ -z "${CAFFECONV_PYCAFFE:-}" ]; then
     fi
     [ "$status" -eq 0 ] || exit "$status"
 fi
-export CAFFECONV_PYCAFFE
+if [ -z "${CAFFECONV_CROSSCHECK:-}" ] && [ -d ../shared/models ]; then
+    CAFFECONV_CROSSCHECK=../shared/models
+fi
+export CAFFECONV_PYCAFFE CAFFECONV_CROSSCHECK="${CAFFECONV_CROSSCHECK:-}"
 exec "$PYTHON" -m pytest tests/test_pycaffe.py "$@"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from caffe_proto.caffe_pb2 import (
 from caffeconv.errors import CaffeconvError, ParseError
 from caffeconv.model import Note
 from caffeconv.prototxt import parse_prototxt, read_prototxt
+from caffeconv.upgrade import upgrade_net
 
 GOLDENS = sorted((Path(__file__).parent / "goldens" / "upgrade").glob("*.prototxt"))
 
@@ -186,6 +188,11 @@ class TestRefused:
         assert problem in str(caught.value)
         assert "\n" not in str(caught.value)
 
+    def test_what_only_protobuf_finds(self) -> None:
+        text = 'layer {\n foo: 1 name: "\\xff" }'
+        with pytest.raises(ParseError, match=r"^net\.prototxt:2:22: [^\n]*utf-8"):
+            parse_prototxt(text.encode(), "net.prototxt")
+
     @pytest.mark.parametrize(
         "value", ["{{ classes }}", "${CLASSES}", "$CLASSES", "__classes__", "@CLASSES@", "%(classes)d", "{% raw %}"]
     )
@@ -347,10 +354,56 @@ class TestPassedOver:
         assert len(notes) == 2
 
 
-TOKENS = (
-    "layer layers name type phase input_dim bottom relu_param engine blobs data foo param lr_mult : : : { } < > [ ]"
-    ' " \' "a" \'b\' 1 -1 0x1 08 1e9 inf CONVOLUTION TEST true , ; . # \\ "\\xff" [a.b] - \u00e9 ${x}'
-).split() + ["\n", "\u3000"]
+TOKENS = [
+    "layer",
+    "layers",
+    "name",
+    "type",
+    "phase",
+    "input_dim",
+    "bottom",
+    "relu_param",
+    "engine",
+    "blobs",
+    "data",
+    "foo",
+    "param",
+    "lr_mult",
+    ":",
+    ":",
+    ":",
+    "{",
+    "}",
+    "<",
+    ">",
+    "[",
+    "]",
+    '"',
+    "'",
+    '"a"',
+    "'b'",
+    "1",
+    "-1",
+    "0x1",
+    "08",
+    "1e9",
+    "inf",
+    "CONVOLUTION",
+    "TEST",
+    "true",
+    ",",
+    ";",
+    ".",
+    "#",
+    "\\",
+    '"\\xff"',
+    "[a.b]",
+    "-",
+    "\u00e9",
+    "${x}",
+    "\n",
+    "\u3000",
+]
 
 
 class TestFuzz:
@@ -359,10 +412,13 @@ class TestFuzz:
     @staticmethod
     def check(data: bytes) -> None:
         try:
-            parse_prototxt(data, "x")
+            net, _ = parse_prototxt(data, "x")
         except ParseError as error:
             assert "\n" not in str(error)
             assert str(error).startswith("x:")
+            return
+        with contextlib.suppress(ParseError):
+            upgrade_net(net)
 
     @settings(deadline=None, max_examples=200)
     @given(st.binary(max_size=200))
@@ -370,9 +426,7 @@ class TestFuzz:
         self.check(data)
 
     @settings(deadline=None, max_examples=400)
-    @given(st.lists(st.sampled_from(
-        TOKENS
-    ), max_size=40).map(" ".join))  # fmt: skip
+    @given(st.lists(st.sampled_from(TOKENS), max_size=40).map(" ".join))
     def test_tokens(self, text: str) -> None:
         self.check(text.encode())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from build import one_line
@@ -67,9 +67,16 @@ def test_layers_and_shapes_are_those_of_caffe(path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("path", [path for path in NETS if path.name not in REFUSED], ids=named)
-@pytest.mark.parametrize("phase", ["TEST", "TRAIN"])
-def test_every_other_net_loads_in_both_phases(path: Path, phase: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "phase"),
+    [
+        pytest.param(path, phase, id=f"{named(path)}-{phase}")
+        for path in NETS
+        for phase in ("TEST", "TRAIN")
+        if path.name not in REFUSED and (phase == "TEST" or "train" in path.name)
+    ],
+)
+def test_every_other_net_loads(path: Path, phase: Literal["TEST", "TRAIN"]) -> None:
     net = caffeconv.load_net(path, phase=phase)
     assert net.layers
     for note in net.notes:

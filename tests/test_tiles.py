@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import mmap
+import os
 import subprocess
 import sys
+import tempfile
 import threading
 from typing import Any
 from unittest import mock
@@ -12,12 +16,14 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from caffeconv import tiles
+from caffeconv.errors import ParseError
 
 DTYPES = ["<f4", ">f4", "<f8", ">f8", "<f2", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "|b1"]
+RANDOM = np.random.default_rng(5).integers(0, 256, 2**20, np.uint8)
 
 
 @contextlib.contextmanager
@@ -27,6 +33,24 @@ def limits(slab: int, window: int, tile: int, workers: int = 2) -> Any:
         mock.patch.multiple(tiles, _TILE=8 * tile, _TILE_ROWS=max(1, tile // 4), _WORKERS=workers, _READ=16),
     ):
         yield
+
+
+class Mapping(mmap.mmap):
+    """A mapping that says which file it is of."""
+
+    descriptor: int
+
+
+@functools.cache
+def mapped(with_descriptor: bool) -> mmap.mmap:
+    """The random bytes in a mapped file, which is never closed."""
+    with tempfile.TemporaryFile() as file:
+        file.write(RANDOM.tobytes())
+        file.flush()
+        mapping = (Mapping if with_descriptor else mmap.mmap)(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if isinstance(mapping, Mapping):
+            mapping.descriptor = os.dup(file.fileno())
+    return mapping
 
 
 def copied(view: npt.NDArray[Any], gap: int = 0) -> bytes:
@@ -56,11 +80,12 @@ def views(draw: st.DrawFn) -> npt.NDArray[Any]:
     order = draw(st.permutations(range(len(shape))))
     shift = draw(st.integers(0, 8))
     count = int(np.prod(stored)) * dtype.itemsize
-    raw = np.random.default_rng(draw(st.integers(0, 99))).integers(0, 256, shift + count, np.uint8)
+    assume(shift + count <= len(RANDOM))
     if dtype.kind == "b":
-        raw %= 2
-    base = raw[shift:].view(np.uint8)[:count]
-    array = np.ndarray([stored[axis] for axis in order], dtype, buffer=base.data)
+        buffer: Any = (RANDOM % 2).data
+    else:
+        buffer = (RANDOM.data, mapped(False), mapped(True))[draw(st.integers(0, 2))]
+    array = np.ndarray([stored[axis] for axis in order], dtype, buffer=buffer, offset=shift)
     view = array.transpose(np.argsort(order)) if order else array
     view = view[tuple(slice(None, None, step or 1) for step in steps)]
     return np.broadcast_to(view, shape)
@@ -168,12 +193,17 @@ def test_a_failure_in_either_thread_stops_both(failing_thread: str, failure: Bas
 
 
 MAPPED = """
-import mmap, resource, sys
+import mmap, os, resource, sys
 import numpy as np
 from caffeconv import tiles
+from caffeconv.errors import ParseError
 path, megabytes = sys.argv[1], int(sys.argv[2])
+class Mapping(mmap.mmap):
+    pass
 with open(path, "rb") as file:
-    mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    mapping = Mapping(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if sys.argv[3] == "file":
+        mapping.descriptor = os.dup(file.fileno())
 rows = megabytes * 2**20 // 4 // 25088
 view = np.frombuffer(mapping, "<f4", rows * 25088).reshape(rows, 512, 7, 7).transpose(2, 3, 1, 0)
 tiles._SLAB = 2**20
@@ -185,24 +215,35 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="pages are given back, and counted in these units, on Linux")
-def test_pages_of_a_mapped_source_do_not_pile_up(tmp_path: Any) -> None:
+@pytest.mark.parametrize("through", ["mapping", "file"])
+def test_pages_of_a_mapped_source_do_not_pile_up(tmp_path: Any, through: str) -> None:
     source = tmp_path / "source"
     with source.open("wb") as file:
         file.truncate(160 * 2**20)
-    command = [sys.executable, "-c", MAPPED, str(source), "160"]
+    command = [sys.executable, "-c", MAPPED, str(source), "160", through]
     grown = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert grown < 60, f"resident memory grew by {grown} MB over a file of 160 MB"
 
 
 def test_a_private_mapping_keeps_its_changes() -> None:
     """Giving pages of a writable mapping back would undo what was written to them."""
-    import mmap
-
     mapping = mmap.mmap(-1, 2**16)
     array = np.frombuffer(mapping, "<f4")
     array[:] = 1
     assert copied(array) == np.ones(2**14, "<f4").tobytes()
     assert array.min() == 1
+
+
+def test_a_mapped_file_that_shrinks_is_an_error(tmp_path: Any) -> None:
+    with (tmp_path / "source").open("wb+") as file:
+        file.write(RANDOM.tobytes())
+        file.flush()
+        mapping = Mapping(file.fileno(), 0, access=mmap.ACCESS_READ)
+        mapping.descriptor = file.fileno()
+        view = np.frombuffer(mapping, "<f4").reshape(64, 4096).T
+        file.truncate(2**19 + 5)
+        with pytest.raises(ParseError, match="became shorter"):
+            copied(view)
 
 
 def test_writes_at_offsets_of_a_file(tmp_path: Any) -> None:

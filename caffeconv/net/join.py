@@ -55,6 +55,7 @@ def join_weights(net: Net, stored: Sequence[StoredLayer], allow_missing: Collect
     expected = [expected_blobs(layer.param, layer.bottom_shapes) for layer in net.layers]
     counts = {targets[each.name]: len(each.blobs) for each in stored if each.name in targets and each.blobs}
     owners = _share(net.layers, [len(e) if e is not None else counts.get(i, 0) for i, e in enumerate(expected)])
+    _check_sharers(net.layers, expected, owners)
     filled: dict[_Slot, Blob] = {}
     for each in stored:
         index = targets.get(each.name)
@@ -83,6 +84,32 @@ def _share(layers: Sequence[Layer], counts: Sequence[int]) -> Mapping[_Slot, _Sl
             if spec.name and owner_of.setdefault(spec.name, slot) != slot:
                 owners[slot] = owner_of[spec.name]
     return owners
+
+
+def _check_sharers(
+    layers: Sequence[Layer], expected: Sequence[tuple[PartialShape, ...] | None], owners: Mapping[_Slot, _Slot]
+) -> None:
+    """Layers that share a parameter must give it one shape, or with `share_mode: PERMISSIVE` one size."""
+    for slot, owner in owners.items():
+        shapes, owned = expected[slot.layer], expected[owner.layer]
+        if shapes is None or owned is None:
+            continue
+        shape, other = shapes[slot.blob], owned[owner.blob]
+        spec = layers[slot.layer].param.param[slot.blob]
+        if not (_same_size if spec.share_mode == spec.PERMISSIVE else _same_shape)(shape, other):
+            raise MismatchError(
+                f'{layers[slot.layer].name} ({layers[slot.layer].type}): its parameter "{spec.name}" has shape '
+                f"{_readable(shape)}, but that of {layers[owner.layer].name} has {_readable(other)}"
+            )
+
+
+def _same_shape(shape: PartialShape, other: PartialShape) -> bool:
+    return len(shape) == len(other) and all(a is None or b is None or a == b for a, b in zip(shape, other, strict=True))
+
+
+def _same_size(shape: PartialShape, other: PartialShape) -> bool:
+    sizes, others = [s for s in shape if s is not None], [s for s in other if s is not None]
+    return len(sizes) < len(shape) or len(others) < len(other) or math.prod(sizes) == math.prod(others)
 
 
 def _fit(blob: Blob, shape: PartialShape | None, layer: Layer, number: int) -> Blob:

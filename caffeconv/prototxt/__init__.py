@@ -76,7 +76,7 @@ def _parse_readable(text: str, filename: str) -> caffe_pb2.NetParameter:
         return text_format.Parse(text, caffe_pb2.NetParameter())
     except text_format.ParseError as error:
         problem = _PLACE_OF_PROTOBUF.sub("", " ".join(str(error).split()))
-        raise ParseError(f"{filename}:{error.GetLine()}:{error.GetColumn()}: {quote(problem)}") from error
+        raise ParseError(f"{filename}:{error.GetLine()}:{error.GetColumn()}: {quote(problem, longest=200)}") from error
 
 
 def _why_no_net(walk: Walk) -> str:

@@ -37,7 +37,6 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 _PLACEHOLDER = re.compile(
     r"\{\{[^\n]*?\}\}|\{%[^\n]*?%\}|\$\{[^}\n]*\}|\$\w+|%\(\w+\)\w|@\w+@|__\w+__|<%[^\n]*?%>|<\w+>"
 )
-_LONGEST_QUOTE = 40
 
 
 class Token(NamedTuple):
@@ -77,9 +76,9 @@ class Source:
         return ParseError(f"{self.filename}:{line}:{position - self.line_starts[line - 1] + 1}: {problem}")
 
 
-def quote(text: str) -> str:
+def quote(text: str, longest: int = 40) -> str:
     """`text` as it may stand in a message: on one line, printable, not too long."""
-    shown = text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "..."
+    shown = text if len(text) <= longest else text[:longest] + "..."
     return "".join(character if character.isprintable() else "?" for character in shown)
 
 

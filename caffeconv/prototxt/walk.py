@@ -8,13 +8,13 @@ lines and columns of all that stays are kept as far as that is possible.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from google.protobuf.descriptor import FieldDescriptor
 
 from caffe_proto import caffe_pb2
+from caffeconv.prototxt.fields import Field, fields_of
 from caffeconv.prototxt.scalars import integer, problem_with
 from caffeconv.prototxt.tokens import Source, Token, quote, tokenize
 
@@ -26,8 +26,6 @@ __all__ = ["Finding", "Walk"]
 _CLOSING = {"{": "}", "<": ">", "[": "]"}
 _LAYER_FIELDS = frozenset({"layer", "layers"})
 _LAYER_PATHS = (("layer",), ("layers",), ("layers", "layer"))
-_FIRST_PRIVATE_NUMBER = 10000
-_PRIVATE_FIELDS = frozenset({"payload", "type_word"})
 _V1_TYPE = caffe_pb2.V1LayerParameter.DESCRIPTOR.fields_by_name["type"].full_name
 _V2_TYPE = caffe_pb2.LayerParameter.DESCRIPTOR.fields_by_name["type"].full_name
 
@@ -40,38 +38,6 @@ class Finding:
     layer: int | None
     line: int
     text: str
-
-
-@dataclasses.dataclass(frozen=True)
-class _Field:
-    """What the walk needs of a field's descriptor; reading descriptors again and again is slow."""
-
-    name: str
-    full_name: str
-    repeated: bool
-    cpp_type: int
-    message: str | None
-    words: frozenset[str]
-    numbers: frozenset[int]
-
-
-@functools.cache
-def _fields_of(message: str) -> dict[str, _Field]:
-    descriptor = caffe_pb2.DESCRIPTOR.pool.FindMessageTypeByName(message)
-    return {field.name: _field_of(field) for field in descriptor.fields if field.name not in _PRIVATE_FIELDS}
-
-
-def _field_of(field: Any) -> _Field:
-    values = field.enum_type.values if field.enum_type is not None else ()
-    return _Field(
-        name=field.name,
-        full_name=field.full_name,
-        repeated=isinstance(field.default_value, list),
-        cpp_type=field.cpp_type,
-        message=field.message_type.full_name if field.message_type is not None else None,
-        words=frozenset(value.name for value in values),
-        numbers=frozenset(value.number for value in values if value.number < _FIRST_PRIVATE_NUMBER),
-    )
 
 
 def _in_layer(path: tuple[str, ...]) -> bool:
@@ -140,7 +106,7 @@ class Walk:
 
     def _message(self, message: str, opening: Token | None, path: tuple[str, ...]) -> None:
         """The fields of a message to its end. Messages nest as deep as the schema does, so this recursion ends."""
-        fields = _fields_of(message)
+        fields = fields_of(message)
         seen: dict[str, Token] = {}
         while not self._closed(opening, path):
             name = self._take()
@@ -166,7 +132,7 @@ class Walk:
             raise self._source.error(opening.start, f'this bracket of "{path[-1]}" is never closed')
         return self._take_mark(_CLOSING[opening.text]) is not None
 
-    def _messages(self, field: _Field, message: str, path: tuple[str, ...]) -> None:
+    def _messages(self, field: Field, message: str, path: tuple[str, ...]) -> None:
         self._take_mark(":")
         opening = self._peek()
         if opening.text == "[" and field.repeated:
@@ -175,7 +141,7 @@ class Walk:
         else:
             self._one_message(field, message, path)
 
-    def _one_message(self, field: _Field, message: str, path: tuple[str, ...]) -> None:
+    def _one_message(self, field: Field, message: str, path: tuple[str, ...]) -> None:
         opening = self._take()
         if opening.kind != "mark" or opening.text not in "{<":
             raise self._source.error(opening.start, f'expected "{{" after "{field.name}", got {_shown(opening)}')
@@ -196,12 +162,11 @@ class Walk:
             if mark.text != ",":
                 raise self._source.error(mark.start, f'expected "," or "]" in a list, got {_shown(mark)}')
 
-    def _scalars(self, field: _Field, name: Token, path: tuple[str, ...]) -> None:
+    def _scalars(self, field: Field, name: Token, path: tuple[str, ...]) -> None:
         """A field with one value or a list of them."""
         if self._take_mark(":") is None:
-            raise self._source.error(
-                self._peek().start, f'expected ":" after "{name.text}", got {_shown(self._peek())}'
-            )
+            token = self._peek()
+            raise self._source.error(token.start, f'expected ":" after "{name.text}", got {_shown(token)}')
         if self._peek().text != "[":
             values = [self._scalar(field)]
         elif field.repeated:
@@ -211,14 +176,17 @@ class Walk:
             self._find("warning", name, path, f"{_dotted(path, field.name)} takes one value, the list is skipped")
             self._replace(name, None)
             return
+        self._settle_values(field, name, values, path)
+
+    def _settle_values(self, field: Field, name: Token, values: list[Token], path: tuple[str, ...]) -> None:
+        """Keep, rewrite or pass over a field whose values are well written."""
         unknown = next((value for value in values if field.words and not self._is_known(field, value)), None)
         if field.full_name == _V1_TYPE and unknown is not None:
             self._find("info", name, path, f"type {quote(unknown.text)} is none of Caffe's words for a layer in layers")
             self._keep_type_word(name, unknown)
         elif unknown is not None:
-            self._find(
-                "warning", name, path, f"unknown value {quote(unknown.text)} of {_dotted(path, field.name)} skipped"
-            )
+            where = _dotted(path, field.name)
+            self._find("warning", name, path, f"unknown value {quote(unknown.text)} of {where} skipped")
             self._replace(name, None)
         elif path in _LAYER_PATHS and field.name == "name":
             self.layer_names[-1] = values[0].text[1:-1]
@@ -226,7 +194,7 @@ class Walk:
             self._find("info", name, path, f"type {values[0].text} has no quotation marks, which Caffe wants")
             self._replace(name, f'type: "{values[0].text}"')
 
-    def _scalar(self, field: _Field) -> Token:
+    def _scalar(self, field: Field) -> Token:
         """One value of a field; of adjacent strings, the first."""
         value = self._take()
         if value.kind not in ("name", "number", "string"):
@@ -242,7 +210,7 @@ class Walk:
             part = self._take() if value.kind == "string" and self._peek().kind == "string" else None
         return value
 
-    def _is_known(self, field: _Field, value: Token) -> bool:
+    def _is_known(self, field: Field, value: Token) -> bool:
         if value.kind == "number":
             return problem_with(value, FieldDescriptor.CPPTYPE_INT32) is None and integer(value.text) in field.numbers
         return value.text in field.words

@@ -5,6 +5,7 @@ Blob orders are fixed by the files of Caffe's `src/caffe/layers`; Keras' by the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,9 +14,11 @@ from caffeconv.errors import UnsupportedError
 from caffeconv.model import Array, Shape, Weight
 
 __all__ = [
-    "broadcast_alpha", "convolution_kernel", "dense_kernel", "depthwise_kernel", "gate_rows", "grouped_to_dense",
-    "statistics", "vector",
+    "broadcast_alpha", "convolution_kernel", "dense_kernel", "depthwise_kernel", "dilated_kernel", "gate_rows",
+    "grouped_to_dense", "statistics", "vector",
 ]  # fmt: skip
+
+_LARGEST_EXPANSION = 1 << 28  # values: 1 GiB, far beyond any real layer
 
 
 def _weight(name: str, view: Array, shape: Shape | None = None) -> Weight:
@@ -24,7 +27,7 @@ def _weight(name: str, view: Array, shape: Shape | None = None) -> Weight:
 
 def vector(name: str, blob: Array) -> Weight:
     """Any shape with n values -> (n,). Old files hold biases as (1, 1, 1, n)."""
-    return _weight(name, blob.reshape(-1))
+    return _weight(name, np.atleast_1d(blob), (blob.size,))
 
 
 def convolution_kernel(blob: Array) -> Weight:
@@ -47,14 +50,35 @@ def grouped_to_dense(blob: Array, groups: int) -> Array:
 
     Keras' transposed convolutions have no groups (`deconv_layer.cpp`: group g of the input makes group g of the
     output).
+
+    Raises:
+        UnsupportedError: the result would be too large.
     """
     inputs, outputs = blob.shape[:2]
-    dense = np.zeros((inputs, outputs * groups, *blob.shape[2:]), dtype=np.float32)
+    dense = _zeros((inputs, outputs * groups, *blob.shape[2:]))
     step = inputs // groups
     for group in range(groups):
         rows = slice(group * step, (group + 1) * step)
         dense[rows, group * outputs : (group + 1) * outputs] = blob[rows]
     return dense
+
+
+def dilated_kernel(blob: Array, dilations: Sequence[int]) -> Array:
+    """(a, b, k…) -> (a, b, d·(k − 1) + 1 …), with zeros between the values, as dilation means it.
+
+    Raises:
+        UnsupportedError: the result would be too large.
+    """
+    extents = (step * (size - 1) + 1 for size, step in zip(blob.shape[2:], dilations, strict=True))
+    spread = _zeros((*blob.shape[:2], *extents))
+    spread[(..., *(slice(None, None, step) for step in dilations))] = blob
+    return spread
+
+
+def _zeros(shape: Shape) -> Array:
+    if math.prod(shape) > _LARGEST_EXPANSION:
+        raise UnsupportedError(f"a kernel that zeros would expand to shape {shape}")
+    return np.zeros(shape, np.float32)
 
 
 def dense_kernel(blob: Array, transposed: bool, segments: Sequence[Shape], name: str = "kernel") -> Weight:
@@ -69,8 +93,8 @@ def dense_kernel(blob: Array, transposed: bool, segments: Sequence[Shape], name:
     matrix = blob if transposed else blob.T
     if not segments:
         return _weight(name, matrix)
-    sizes = [int(np.prod(segment, dtype=np.int64)) for segment in segments]
-    if sum(sizes) != matrix.shape[0]:
+    sizes = [math.prod(segment) for segment in segments]
+    if sum(sizes) != matrix.shape[0] or min(sizes) < 1:
         raise UnsupportedError(f"its input has {matrix.shape[0]} features, the flattened shapes {segments} {sum(sizes)}")
     ends = np.cumsum(sizes)
     parts = [
@@ -91,7 +115,7 @@ def _channels_last(rows: Array, segment: Shape) -> Array:
 def _split_rows(rows: Array, segment: Shape) -> Array:
     """(C·axes, out) -> (C, axes…, out) without a copy, whatever the strides of the rows."""
     step, *rest = rows.strides
-    strides = [step * int(np.prod(segment[axis + 1 :], dtype=np.int64)) for axis in range(len(segment))]
+    strides = [step * math.prod(segment[axis + 1 :]) for axis in range(len(segment))]
     return np.lib.stride_tricks.as_strided(rows, (*segment, *rows.shape[1:]), (*strides, *rest), writeable=False)
 
 

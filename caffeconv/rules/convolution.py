@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from caffeconv.errors import UnsupportedError
 from caffeconv.model import Array, KerasCall, Layer, Weight
-from caffeconv.rules.arrays import convolution_kernel, depthwise_kernel, grouped_to_dense, vector
+from caffeconv.rules.arrays import convolution_kernel, depthwise_kernel, dilated_kernel, grouped_to_dense, vector
+from caffeconv.rules.blobs import bottom_shape, channel_count, check_size, take
 from caffeconv.rules.record import Context, Parts
+from caffeconv.shapes.params import optional, required
 from caffeconv.shapes.windows import Window, convolution_windows
 
-__all__ = ["convolution", "deconvolution", "depthwise_convolution", "masked_convolution"]
+__all__ = ["convolution", "convolution_3d", "deconvolution", "deconvolution_3d", "depthwise_convolution"]
 
 _MOST_AXES = 3
+
+Windows: TypeAlias = tuple[Window, ...]
 
 
 def convolution(layer: Layer, context: Context) -> Parts:
     """W (out, in/group, k…), [b (out)] (`base_conv_layer.cpp`) -> kernel (k…, in/group, out), bias (out)."""
     kernel, *biases = _blobs(layer)
-    group = max(layer.param.convolution_param.group, 1)
+    group = _groups(layer, kernel)
     windows = _windows(layer, kernel)
-    depthwise = group > 1 and kernel.shape[1] == 1 and context.depthwise == "depthwise"
-    if depthwise and len(windows) <= 2 and len({window.stride for window in windows}) == 1:
+    if group > 1 and kernel.shape[1] == 1 and context.depthwise == "depthwise" and _fits_depthwise(windows):
         return _depthwise(layer, kernel, biases, group, windows)
     return _convolution(layer, kernel, biases, group, windows)
 
@@ -33,78 +37,24 @@ def depthwise_convolution(layer: Layer, context: Context) -> Parts:
     if kernel.shape[1] != 1:
         return convolution(layer, context)
     windows = _windows(layer, kernel)
-    shape = layer.bottom_shapes[0] if layer.bottom_shapes else None
-    channels = kernel.shape[0] if shape is None or len(shape) < 2 else shape[1]
-    if channels < 1 or kernel.shape[0] % channels:
+    channels = channel_count(layer) or kernel.shape[0]
+    if kernel.shape[0] % channels:
         raise UnsupportedError(f"{kernel.shape[0]} filters for {channels} channels")
-    if context.depthwise == "conv2d":
+    if context.depthwise == "conv2d" or not _fits_depthwise(windows):
         return _convolution(layer, kernel, biases, channels, windows)
     return _depthwise(layer, kernel, biases, channels, windows)
 
 
-def masked_convolution(layer: Layer, context: Context) -> Parts:
-    """W, [b,] mask of W [, mask of b] of the pruning forks: the arrays with the masks multiplied in."""
-    half = len(layer.blobs) // 2
-    kept = [blob.array for blob in layer.blobs[:half]]
-    masks = [blob.array for blob in layer.blobs[half:]]
-    if len(masks) != half or any(a.shape != b.shape for a, b in zip(kept, masks, strict=True)):
-        raise UnsupportedError(f"{len(layer.blobs)} blobs, which are not arrays and masks in equal numbers")
-    kernel, *biases = (array * mask for array, mask in zip(kept, masks, strict=True))
-    parts = _convolution(layer, kernel, biases, max(layer.param.convolution_param.group, 1), _windows(layer, kernel))
-    return Parts(parts.keras, parts.weights, parts.before, parts.after, ("its pruning masks are multiplied in",))
+def convolution_3d(layer: Layer, _: Context) -> Parts:
+    """W (out, in, depth, k, k), [b (out)] of C3D, whose first axis has parameters of its own -> as `convolution`."""
+    kernel, *biases = _blobs(layer)
+    return _convolution(layer, kernel, biases, 1, _windows_3d(layer, kernel))
 
 
-def _blobs(layer: Layer) -> list[Array]:
-    blobs = [blob.array for blob in layer.blobs]
-    if len(blobs) > 2:
-        raise UnsupportedError(f"{len(blobs)} blobs, expected a kernel and a bias")
-    if len(blobs) == 2 and blobs[1].size != _outputs(layer, blobs[0]):
-        raise UnsupportedError(f"a bias of shape {blobs[1].shape} for {_outputs(layer, blobs[0])} outputs")
-    return blobs
-
-
-def _outputs(layer: Layer, kernel: Array) -> int:
-    if layer.type.startswith("Deconvolution") and kernel.ndim > 1:
-        return kernel.shape[1] * max(layer.param.convolution_param.group, 1)
-    return kernel.shape[0] if kernel.ndim else 0
-
-
-def _windows(layer: Layer, kernel: Array) -> tuple[Window, ...]:
-    """The windows, one a spatial axis, held against the kernel itself."""
-    axes = kernel.ndim - 2
-    if not 1 <= axes <= _MOST_AXES:
-        raise UnsupportedError(f"a kernel of shape {kernel.shape}: Keras convolves over one to three axes")
-    try:
-        windows = convolution_windows(layer.param.convolution_param, axes)
-    except ValueError as error:
-        raise UnsupportedError(str(error)) from error
-    if tuple(window.kernel for window in windows) != kernel.shape[2:]:
-        raise UnsupportedError(f"a kernel of shape {kernel.shape}, but kernel_size {[w.kernel for w in windows]}")
-    return windows
-
-
-def _convolution(
-    layer: Layer, kernel: Array, biases: Sequence[Array], group: int, windows: tuple[Window, ...]
-) -> Parts:
-    padding, before = _padding(windows)
-    arguments: dict[str, Any] = {"filters": kernel.shape[0], "kernel_size": _sizes(w.kernel for w in windows)}
-    arguments |= _strides(windows) | {"padding": padding} | _dilation(windows)
-    if group > 1:
-        arguments["groups"] = group
-    weights = (convolution_kernel(kernel), *_bias(biases))
-    return Parts(_call(f"Conv{len(windows)}D", arguments, biases), weights, before, notes=_axis_note(layer))
-
-
-def _depthwise(
-    layer: Layer, kernel: Array, biases: Sequence[Array], channels: int, windows: tuple[Window, ...]
-) -> Parts:
-    padding, before = _padding(windows)
-    arguments: dict[str, Any] = {"kernel_size": _sizes(w.kernel for w in windows)}
-    arguments |= _strides(windows) | {"padding": padding} | _dilation(windows)
-    if kernel.shape[0] != channels:
-        arguments["depth_multiplier"] = kernel.shape[0] // channels
-    weights = (depthwise_kernel(kernel, channels), *_bias(biases))
-    return Parts(_call(f"DepthwiseConv{len(windows)}D", arguments, biases), weights, before, notes=_axis_note(layer))
+def deconvolution_3d(layer: Layer, _: Context) -> Parts:
+    """W (in, out, depth, k, k), [b (out)] of C3D -> as `deconvolution`."""
+    kernel, *biases = _blobs(layer, outputs_axis=1)
+    return _deconvolution(layer, kernel, biases, _windows_3d(layer, kernel))
 
 
 def deconvolution(layer: Layer, _: Context) -> Parts:
@@ -112,27 +62,121 @@ def deconvolution(layer: Layer, _: Context) -> Parts:
 
     Groups become zeros in a dense kernel, padding becomes cropping.
     """
-    kernel, *biases = _blobs(layer)
+    kernel, *biases = _blobs(layer, outputs_axis=1)
     windows = _windows(layer, kernel)
+    group = _groups(layer, kernel)
+    if group == 1:
+        return _deconvolution(layer, kernel, biases, windows)
+    parts = _deconvolution(layer, grouped_to_dense(kernel, group), biases, windows)
+    note = f"its {group} groups are expanded to one dense kernel with zeros, since Keras has no groups here"
+    return dataclasses.replace(parts, notes=(*parts.notes, note))
+
+
+def _blobs(layer: Layer, outputs_axis: int = 0) -> list[Array]:
+    kernel, *biases = take(layer, 1, 2)
+    if not 3 <= kernel.ndim <= 2 + _MOST_AXES:
+        raise UnsupportedError(f"a kernel of shape {kernel.shape}: Keras convolves over one to three axes")
+    outputs = kernel.shape[outputs_axis] * (_groups(layer, kernel) if outputs_axis else 1)
+    for bias in biases:
+        check_size("bias", bias, outputs)
+    return [kernel, *biases]
+
+
+def _groups(layer: Layer, kernel: Array) -> int:
+    """The groups, which must divide axis 0 of a kernel: the outputs, or the inputs of a transposed convolution."""
     group = max(layer.param.convolution_param.group, 1)
     if kernel.shape[0] % group:
-        raise UnsupportedError(f"{kernel.shape[0]} input channels in {group} groups")
-    notes = list(_axis_note(layer))
+        raise UnsupportedError(f"a kernel of shape {kernel.shape} in {group} groups")
+    return group
+
+
+def _fits_depthwise(windows: Windows) -> bool:
+    """Whether Keras' depthwise layers, which have at most two axes and one stride for both, can do it."""
+    return len(windows) <= 2 and len({window.stride for window in windows}) == 1
+
+
+def _windows(layer: Layer, kernel: Array) -> Windows:
+    """The windows, one a spatial axis, held against the kernel itself."""
+    try:
+        windows = convolution_windows(layer.param.convolution_param, kernel.ndim - 2)
+    except ValueError as error:
+        raise UnsupportedError(str(error)) from error
+    return _checked(windows, kernel)
+
+
+def _windows_3d(layer: Layer, kernel: Array) -> Windows:
+    """As `_windows`; the axis of time is not padded or moved along as the others are."""
+    settings = optional(layer.param, "convolution3d_param") or layer.param.convolution_param
+    pad, stride = optional(settings, "temporal_pad") or 0, optional(settings, "temporal_stride") or 1
+    try:
+        time = Window(required(settings, "kernel_depth"), stride, (pad, pad))
+        windows = (time, *convolution_windows(settings, 2))
+    except ValueError as error:
+        raise UnsupportedError(str(error)) from error
+    return _checked(windows, kernel)
+
+
+def _checked(windows: Windows, kernel: Array) -> Windows:
+    if tuple(window.kernel for window in windows) != kernel.shape[2:]:
+        raise UnsupportedError(f"a kernel of shape {kernel.shape}, but kernel_size {[w.kernel for w in windows]}")
+    if any(window.dilation < 1 for window in windows):
+        raise UnsupportedError("a dilation of 0")
+    return windows
+
+
+def _convolution(layer: Layer, kernel: Array, biases: Sequence[Array], group: int, windows: Windows) -> Parts:
+    arguments: dict[str, Any] = {"filters": kernel.shape[0], "kernel_size": _sizes(w.kernel for w in windows)}
     if group > 1:
-        kernel = grouped_to_dense(kernel, group)
-        notes.append(f"its {group} groups are expanded to one dense kernel with zeros, since Keras has no groups here")
-    arguments: dict[str, Any] = {"filters": kernel.shape[1], "kernel_size": _sizes(w.kernel for w in windows)}
-    arguments |= _strides(windows) | {"padding": "valid"} | _dilation(windows)
+        arguments["groups"] = group
     weights = (convolution_kernel(kernel), *_bias(biases))
+    return _sliding(layer, "Conv", arguments, weights, windows)
+
+
+def _depthwise(layer: Layer, kernel: Array, biases: Sequence[Array], channels: int, windows: Windows) -> Parts:
+    arguments: dict[str, Any] = {"kernel_size": _sizes(w.kernel for w in windows)}
+    if kernel.shape[0] != channels:
+        arguments["depth_multiplier"] = kernel.shape[0] // channels
+    weights = (depthwise_kernel(kernel, channels), *_bias(biases))
+    return _sliding(layer, "DepthwiseConv", arguments, weights, windows)
+
+
+def _sliding(
+    layer: Layer, name: str, arguments: dict[str, Any], weights: tuple[Weight, ...], windows: Windows
+) -> Parts:
+    """The layer that slides over its input: padded before it, and thinned out behind it where it cannot stride.
+
+    Keras refuses a stride and a dilation in one layer; a pooling over single values strides as well.
+    """
+    after: tuple[KerasCall, ...] = ()
     warnings: tuple[str, ...] = ()
-    if any(w.dilation > 1 for w in windows) and any(w.stride > 1 for w in windows):
-        warnings = ("stride and dilation together, which Keras' transposed convolutions do not compute",)
-    call = _call(f"Conv{len(windows)}DTranspose", arguments, biases)
-    return Parts(call, weights, after=_cropping(windows), notes=tuple(notes), warnings=warnings)
+    if _strided(windows) and _dilated(windows):
+        strides = tuple(window.stride for window in windows)
+        after = (KerasCall(f"MaxPooling{len(windows)}D", (("pool_size", 1), ("strides", _sizes(strides)))),)
+        if any(window.same for window in windows):
+            warnings = ("TensorFlow's padding with stride and dilation together, which Keras does not compute",)
+        windows = tuple(dataclasses.replace(window, stride=1) for window in windows)
+    padding, before = _padding(windows)
+    arguments |= {"padding": padding} | _strides(windows) | _dilation(windows)
+    call = _call(f"{name}{len(windows)}D", arguments, weights)
+    return Parts(call, weights, before, after, _axis_notes(layer), warnings)
 
 
-def _call(name: str, arguments: dict[str, Any], biases: Sequence[Array]) -> KerasCall:
-    if not biases:
+def _deconvolution(layer: Layer, kernel: Array, biases: Sequence[Array], windows: Windows) -> Parts:
+    notes = _axis_notes(layer)
+    # Keras refuses a dilation where there is a stride, and Keras 2 ignores it in three dimensions.
+    if _dilated(windows) and (_strided(windows) or len(windows) == _MOST_AXES):
+        kernel = dilated_kernel(kernel, [window.dilation for window in windows])
+        windows = tuple(dataclasses.replace(w, kernel=w.extent, dilation=1) for w in windows)
+        notes = (*notes, "its dilation is written as zeros in the kernel, since Keras has none here")
+    arguments: dict[str, Any] = {"filters": kernel.shape[1], "kernel_size": _sizes(w.kernel for w in windows)}
+    arguments |= {"padding": "valid"} | _strides(windows) | _dilation(windows)
+    weights = (convolution_kernel(kernel), *_bias(biases))
+    call = _call(f"Conv{len(windows)}DTranspose", arguments, weights)
+    return Parts(call, weights, after=_cropping(windows), notes=notes)
+
+
+def _call(name: str, arguments: dict[str, Any], weights: Sequence[Weight]) -> KerasCall:
+    if len(weights) == 1:
         arguments["use_bias"] = False
     return KerasCall(name, tuple(arguments.items()))
 
@@ -141,23 +185,29 @@ def _bias(biases: Sequence[Array]) -> tuple[Weight, ...]:
     return tuple(vector("bias", blob) for blob in biases)
 
 
+def _strided(windows: Windows) -> bool:
+    return any(window.stride > 1 for window in windows)
+
+
+def _dilated(windows: Windows) -> bool:
+    return any(window.dilation > 1 for window in windows)
+
+
 def _sizes(values: Any) -> int | tuple[int, ...]:
     """One number where all axes agree, as Keras takes it."""
     sizes = tuple(values)
     return sizes[0] if len(set(sizes)) == 1 else sizes
 
 
-def _strides(windows: Sequence[Window]) -> dict[str, Any]:
-    strides = _sizes(window.stride for window in windows)
-    return {} if strides == 1 else {"strides": strides}
+def _strides(windows: Windows) -> dict[str, Any]:
+    return {"strides": _sizes(window.stride for window in windows)} if _strided(windows) else {}
 
 
-def _dilation(windows: Sequence[Window]) -> dict[str, Any]:
-    dilation = _sizes(window.dilation for window in windows)
-    return {} if dilation == 1 else {"dilation_rate": dilation}
+def _dilation(windows: Windows) -> dict[str, Any]:
+    return {"dilation_rate": _sizes(window.dilation for window in windows)} if _dilated(windows) else {}
 
 
-def _padding(windows: Sequence[Window]) -> tuple[str, tuple[KerasCall, ...]]:
+def _padding(windows: Windows) -> tuple[str, tuple[KerasCall, ...]]:
     """Keras' `padding`, and a padding layer before it where neither "valid" nor "same" is what Caffe does.
 
     With a stride, "same" pads more behind than before, which Caffe never does.
@@ -172,7 +222,7 @@ def _padding(windows: Sequence[Window]) -> tuple[str, tuple[KerasCall, ...]]:
     return "valid", (_edge_layer("ZeroPadding", "padding", pads),)
 
 
-def _cropping(windows: Sequence[Window]) -> tuple[KerasCall, ...]:
+def _cropping(windows: Windows) -> tuple[KerasCall, ...]:
     """Keras' transposed convolution gives stride·in + max(kernel − stride, 0), Caffe stride·(in − 1) + kernel − pads."""
     crops = tuple((w.pad[0], w.pad[1] + max(w.stride - w.extent, 0)) for w in windows)
     return (_edge_layer("Cropping", "cropping", crops),) if any(map(any, crops)) else ()
@@ -188,6 +238,8 @@ def _edge_layer(name: str, argument: str, edges: tuple[tuple[int, int], ...]) ->
     return KerasCall(f"{name}{len(edges)}D", ((argument, value),))
 
 
-def _axis_note(layer: Layer) -> tuple[str, ...]:
-    axis = layer.param.convolution_param.axis
+def _axis_notes(layer: Layer) -> tuple[str, ...]:
+    axis, shape = layer.param.convolution_param.axis, bottom_shape(layer)
+    if axis < 0 and shape is not None:
+        axis += len(shape)
     return () if axis == 1 else (f"convolves behind axis {axis}: the axes before it are one more batch in Keras",)

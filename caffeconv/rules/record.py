@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from caffeconv.model import KerasCall, Layer, LayerWeights, Shape, Weight
+from caffeconv.rules.flattening import Order
 
 __all__ = ["Context", "Convert", "Parts", "Rule"]
 
@@ -17,10 +18,12 @@ class Context:
 
     `segments` are the shapes, in Caffe's axis order, of the blobs that were flattened and put one behind the other
     to make the input of an InnerProduct or a recurrent layer; `None` where that is not known, and empty where
-    Caffe's order is Keras' order. `scale` is the Scale layer to fuse into a BatchNorm.
+    Caffe's order is Keras' order. `order` is that of the first bottom. `scale` is the Scale layer to fuse into a
+    BatchNorm.
     """
 
     segments: tuple[Shape, ...] | None = ()
+    order: Order | None = None
     scale: Layer | None = None
     depthwise: Literal["depthwise", "conv2d"] = "depthwise"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from case import IMAGE, Case
 from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from shape_case import IMAGE, Case
 
 from caffe_proto.caffe_pb2 import LayerParameter
 from caffeconv.shapes import expected_blobs, infer_top_shapes

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from case import IMAGE, Case
 from fork_cases import FORK_CASES
 from own_cases import OWN_CASES
 from refused_cases import REFUSED
+from shape_case import IMAGE, Case
 
 from caffe_proto.caffe_pb2 import LayerParameter
 from caffeconv import shapes

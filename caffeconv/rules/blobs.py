@@ -1,0 +1,80 @@
+"""What the rules ask of a layer's blobs before they trust them, and what they know of its bottom."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from caffeconv.errors import UnsupportedError
+from caffeconv.model import Array, Blob, Layer, MaybeShape
+from caffeconv.rules.record import Context, Convert, Parts
+
+__all__ = ["bottom_shape", "channel_count", "check_size", "matrix", "take", "without_masks"]
+
+
+def take(layer: Layer, *counts: int) -> list[Array]:
+    """The layer's arrays, of which there must be as many as one of `counts`, all with values.
+
+    Raises:
+        UnsupportedError: there are more or fewer, or one is empty.
+    """
+    arrays = [blob.array for blob in layer.blobs]
+    if len(arrays) not in counts:
+        raise UnsupportedError(f"{len(arrays)} blobs, expected {' or '.join(map(str, counts))}")
+    for number, array in enumerate(arrays):
+        if not array.size:
+            raise UnsupportedError(f"blob {number} of shape {array.shape} is empty")
+    return arrays
+
+
+def check_size(what: str, array: Array, size: int) -> None:
+    """Raises `UnsupportedError` where `array` has not `size` values."""
+    if array.size != size:
+        raise UnsupportedError(f"a {what} of shape {array.shape}, expected {size} values")
+
+
+def matrix(array: Array) -> Array:
+    """(1, …, rows, columns) -> (rows, columns). Old files hold matrices with four axes.
+
+    Raises:
+        UnsupportedError: it is no matrix.
+    """
+    if array.ndim < 2 or array.size != array.shape[-2] * array.shape[-1]:
+        raise UnsupportedError(f"an array of shape {array.shape}, expected two axes")
+    return array.reshape(array.shape[-2:])
+
+
+def bottom_shape(layer: Layer) -> MaybeShape:
+    """The shape of the first bottom, or `None` where it cannot be known."""
+    return layer.bottom_shapes[0] if layer.bottom_shapes else None
+
+
+def channel_count(layer: Layer) -> int | None:
+    """The channels of the first bottom, or `None` where they cannot be known."""
+    shape = bottom_shape(layer)
+    return None if shape is None or len(shape) < 2 else shape[1]
+
+
+def without_masks(rule: Convert, statistics: int = 0) -> Convert:
+    """The rule for a type of the pruning forks: arrays, then masks of some of them, then so many blobs of statistics.
+
+    Each array is multiplied with the mask of its shape (Auto_pruning's `cconv_layer.cpp`: W·mask).
+    """
+
+    def convert(layer: Layer, context: Context) -> Parts:
+        allowed = (number + statistics for number in (2, 3, 4))
+        arrays = take(layer, *allowed)
+        arrays = arrays[: len(arrays) - statistics]
+        half = (len(arrays) + 1) // 2
+        pruned = dataclasses.replace(layer, blobs=tuple(map(Blob, _masked(arrays[:half], arrays[half:]))))
+        parts = rule(pruned, context)
+        return dataclasses.replace(parts, notes=(*parts.notes, "its pruning masks are multiplied in"))
+
+    return convert
+
+
+def _masked(arrays: Sequence[Array], masks: Sequence[Array]) -> list[Array]:
+    if any(array.shape != mask.shape for array, mask in zip(arrays, masks, strict=False)):
+        shapes = [array.shape for array in (*arrays, *masks)]
+        raise UnsupportedError(f"blobs of shapes {shapes}, expected arrays, then masks of the same shapes")
+    return [array * mask for array, mask in zip(arrays, masks, strict=False)] + list(arrays[len(masks) :])

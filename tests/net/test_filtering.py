@@ -1,0 +1,87 @@
+"""Which layers remain: what real Caffe keeps (fixture `phases_stages`), and the rules one by one."""
+
+from __future__ import annotations
+
+import pytest
+from build import layer_text, message_of, net_of, one_line
+
+from caffeconv.errors import MismatchError
+from caffeconv.net import State, keep_layers
+
+DEPLOY = frozenset({"deploy"})
+
+
+def kept(rules: str, state: State, net_state: str = "") -> bool:
+    net = message_of(net_state + layer_text("x", "Input", more=rules))
+    return bool(list(keep_layers(net, state)))
+
+
+@pytest.mark.parametrize(
+    ("rules", "state", "expected"),
+    [
+        pytest.param("", State(), True, id="no-rule"),
+        pytest.param("include { phase: TEST }", State(), True, id="phase"),
+        pytest.param("include { phase: TRAIN }", State(), False, id="other-phase"),
+        pytest.param("include { phase: TRAIN }", State("TRAIN"), True, id="train"),
+        pytest.param("exclude { phase: TEST }", State(), False, id="excluded"),
+        pytest.param("exclude { phase: TRAIN }", State(), True, id="not-excluded"),
+        pytest.param("include {}", State(), True, id="empty-include"),
+        pytest.param("exclude {}", State(), False, id="empty-exclude"),
+        pytest.param("include { min_level: 1 }", State(), False, id="below"),
+        pytest.param("include { min_level: 1 }", State(level=1), True, id="at-min"),
+        pytest.param("include { max_level: 1 }", State(level=1), True, id="at-max"),
+        pytest.param("include { max_level: 1 }", State(level=2), False, id="above"),
+        pytest.param("include { min_level: -1 max_level: -1 }", State(level=-1), True, id="negative-level"),
+        pytest.param("include { max_level: 0 }", State(level=1), False, id="level-0-is-a-limit"),
+        pytest.param('include { stage: "deploy" }', State(), False, id="stage-off"),
+        pytest.param('include { stage: "deploy" }', State(stages=DEPLOY), True, id="stage-on"),
+        pytest.param('include { stage: "deploy" stage: "b" }', State(stages=DEPLOY), False, id="one-of-two-stages"),
+        pytest.param('include { stage: "a" stage: "b" }', State(stages=frozenset("abc")), True, id="all-stages"),
+        pytest.param('include { not_stage: "deploy" }', State(), True, id="not-stage-off"),
+        pytest.param('include { not_stage: "deploy" }', State(stages=DEPLOY), False, id="not-stage-on"),
+        pytest.param('include { not_stage: "a" not_stage: "b" }', State(stages=frozenset("b")), False, id="either-not"),
+        pytest.param('include { phase: TEST stage: "deploy" }', State(), False, id="all-of-a-rule-must-hold"),
+        pytest.param("include { phase: TRAIN } include { min_level: 2 }", State(level=2), True, id="any-include-keeps"),
+        pytest.param("exclude { phase: TRAIN } exclude { min_level: 2 }", State(level=2), False, id="any-exclude-drops"),
+        pytest.param('exclude { phase: TEST stage: "deploy" }', State(), True, id="half-an-exclude"),
+    ],
+)
+def test_rules(rules: str, state: State, expected: bool) -> None:
+    assert kept(rules, state) is expected
+
+
+@pytest.mark.parametrize(
+    ("net_state", "state", "expected"),
+    [
+        pytest.param('state { stage: "deploy" }', State(), True, id="stage-of-the-file"),
+        pytest.param('state { stage: "other" }', State(stages=DEPLOY), True, id="both-count"),
+        pytest.param("state { phase: TRAIN }", State(), False, id="phase-is-replaced"),
+    ],
+)
+def test_the_state_in_the_file(net_state: str, state: State, expected: bool) -> None:
+    assert kept('include { stage: "deploy" }', state, net_state) is expected
+
+
+@pytest.mark.parametrize(
+    ("net_state", "expected"),
+    [pytest.param("state { phase: TRAIN }", True, id="phase"), pytest.param("state { level: 5 }", True, id="level")],
+)
+def test_phase_and_level_in_the_file_are_replaced(net_state: str, expected: bool) -> None:
+    assert kept("include { phase: TEST max_level: 0 }", State(), net_state) is expected
+
+
+def test_both_kinds_of_rules_are_refused() -> None:
+    with pytest.raises(MismatchError) as refused:
+        net_of(layer_text("both", "Input", more="include { phase: TEST } exclude { phase: TRAIN }"))
+    assert one_line(refused.value) == 'layer "both" has both include and exclude rules; Caffe allows one kind'
+
+
+def test_namesakes_of_two_phases_keep_the_file_order() -> None:
+    text = (
+        layer_text("data", "Input", tops="a", more="include { phase: TRAIN }")
+        + layer_text("relu", "ReLU", "a", "b", more="include { phase: TRAIN }")
+        + layer_text("data", "Input", tops="c", more="include { phase: TEST }")
+        + layer_text("relu", "ReLU", "c", "d")
+    )
+    assert [layer.tops for layer in net_of(text).layers] == [("c",), ("d",)]
+    assert [layer.tops for layer in net_of(text, state=State("TRAIN")).layers][:2] == [("a",), ("b",)]
