@@ -91,11 +91,17 @@ def _fusable_scales(net: Net) -> dict[int, int]:
             and scale.type == "Scale"
             and len(scale.bottoms) == 1
             and scale.blobs
-            and scale.param.scale_param.axis in (1, 1 - len(scale.bottom_shapes[0] or (0, 0)))
+            and _is_along_channels(scale)
             and all(blob.shape == (norm.blobs[0].array.size,) for blob in scale.blobs)
         ):
             scales[source.layer] = indices[0]
     return scales
+
+
+def _is_along_channels(scale: Layer) -> bool:
+    """An axis counted from the end is that of the channels only if the rank is known."""
+    shape, axis = scale.bottom_shapes[0], scale.param.scale_param.axis
+    return axis == 1 or (shape is not None and axis + len(shape) == 1)
 
 
 def _convert_layer(
@@ -106,7 +112,8 @@ def _convert_layer(
     reason = f"type {layer.type} is not known"
     if rule is not None:
         scale = net.layers[plan.scales[index]] if index in plan.scales else None
-        context = Context(_segments(layer, index, plan), scale, plan.depthwise)
+        order = plan.orders[index][0] if plan.orders[index] else None
+        context = Context(_segments(layer, index, plan), order, scale, plan.depthwise)
         try:
             parts = rule.convert(layer, context)
         except UnsupportedError as error:

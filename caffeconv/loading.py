@@ -175,7 +175,10 @@ def _assemble(
     net = build_net(name, layers, input_shapes)
     if weights is not None:
         stored = [
-            StoredLayer(layer.name, tuple(weights.blobs[blob.payload] for blob in layer.blobs))
+            StoredLayer(
+                layer.name,
+                tuple(weights.blobs[blob.payload] if blob.HasField("payload") else None for blob in layer.blobs),
+            )
             for layer in weights.net.layer
         ]
         net = join_weights(net, stored, allow_missing)

@@ -167,7 +167,7 @@ def _read_values(dataset: h5py.Dataset, mapped: mmap.mmap) -> Array:
     chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize if dataset.chunks else 0
     stored = min(dataset.id.get_storage_size(), len(mapped))
     if max(size, chunk) > _MAX_COMPRESSION * stored:
-        raise ValueError(f"shape {dataset.shape} needs {size} bytes, but {stored} are stored")
+        raise ValueError(f"shape {dataset.shape} needs {max(size, chunk)} bytes, but {stored} are stored")
     values: Array = dataset[()]
     values = np.asarray(values, dataset.dtype.newbyteorder("<"))
     values.flags.writeable = False

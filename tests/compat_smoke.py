@@ -6,6 +6,8 @@ implementation, which runs in a second process.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -21,7 +23,9 @@ from google.protobuf.internal import api_implementation
 warnings.simplefilter("error")
 # protobuf 3.20 itself uses what Python 3.12 deprecates
 warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"google\.protobuf\.internal\.well_known_types")
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+ROOT = Path(__file__).resolve().parent.parent
+FIXTURES = ROOT / "fixtures"
+sys.path.insert(0, str(ROOT))
 
 from caffe_proto import caffe_pb2  # noqa: E402
 
@@ -60,6 +64,22 @@ def check_binary() -> None:
     np.testing.assert_array_equal(np.asarray(blob.data, np.float32), np.array([1, -2], np.float32))
 
 
+def check_library() -> None:
+    """Nets of two generations with their weights, held against what real Caffe says of them."""
+    from caffeconv import convert_caffemodel_to_dict
+
+    for name in ("lenet_like", "legacy_v0"):
+        folder = FIXTURES / name
+        says = json.loads((folder / "caffe.json").read_text())["weight_sha256"]
+        layers = convert_caffemodel_to_dict(folder / "net.prototxt", folder / "net.caffemodel")
+        ours = {
+            f"w|{index}|{layer['name']}|{number}": [list(array.shape), hashlib.sha256(array.tobytes()).hexdigest()]
+            for index, layer in enumerate(layers)
+            for number, array in enumerate(layer["weights"])
+        }
+        assert ours == says, name
+
+
 def with_defaults(message: Message) -> Message:
     """`message` with each single value set, explicitly, to what it is by default."""
     for field in message.DESCRIPTOR.fields:
@@ -94,6 +114,7 @@ def main() -> None:
         return
     check_text()
     check_binary()
+    check_library()
     ours = messages_as_hex()
     assert parsed_again(ours) == ours
     command = [sys.executable, __file__, "--echo"]
@@ -102,7 +123,7 @@ def main() -> None:
     assert echo.returncode == 0, echo.stderr
     assert echo.stdout == ours
     version, kind = google.protobuf.__version__, api_implementation.Type()
-    print(f"protobuf {version} ({kind}), Python {sys.version.split()[0]}: {len(ours.splitlines())} messages, 2 nets")
+    print(f"protobuf {version} ({kind}), Python {sys.version.split()[0]}: {len(ours.splitlines())} messages, 4 nets")
 
 
 if __name__ == "__main__":

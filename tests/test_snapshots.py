@@ -184,6 +184,11 @@ def cycle(file: h5py.File) -> None:
     file["data/a/b/again"] = file["data"]
 
 
+def twice(file: h5py.File) -> None:
+    file["data/a/0"] = SIX
+    file["data/b"] = file["data/a"]
+
+
 def deep(file: h5py.File) -> None:
     file["data" + "/x" * 100 + "/0"] = SIX
 
@@ -193,7 +198,7 @@ def absurd_chunked(file: h5py.File) -> None:
 
 
 def absurd_chunk(file: h5py.File) -> None:
-    file.create_dataset("data/conv/0", (1,), "<f4", chunks=(1 << 29,), maxshape=(None,))
+    file.create_dataset("data/conv/0", data=SIX[0], chunks=(1 << 20,), maxshape=(None,), compression="gzip")
 
 
 def never_written(file: h5py.File) -> None:
@@ -223,11 +228,12 @@ def nothing(file: h5py.File) -> None:
         ),
         pytest.param(virtual, "layer 'conv': parameter 0: its values lie in another file", id="virtual"),
         pytest.param(cycle, "do not form a tree", id="cycle"),
+        pytest.param(twice, "do not form a tree", id="one-group-twice"),
         pytest.param(deep, "do not form a tree", id="deep"),
         pytest.param(
             absurd_chunked, f"parameter 0: shape {(1 << 20, 1 << 20)} needs {1 << 42} bytes, but 0", id="chunked"
         ),
-        pytest.param(absurd_chunk, "parameter 0: shape (1,) needs", id="chunk"),
+        pytest.param(absurd_chunk, f"parameter 0: shape (3,) needs {1 << 22} bytes", id="chunk"),
         pytest.param(never_written, f"needs {1 << 42} bytes, but 0 are stored", id="never-written"),
         pytest.param(integers, "parameter 0: holds int64; Caffe stores float32 or float64", id="integers"),
         pytest.param(strings, "parameter 0: holds object", id="strings"),

@@ -72,6 +72,7 @@ def _npy() -> bytes:
             b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n", Kind.LFS_POINTER, id="lfs"
         ),
         pytest.param(b"\n<!DOCTYPE HTML>\n<html>", Kind.HTML, id="html-doctype"),
+        pytest.param(b"\xef\xbb\xbf<!doctype html>", Kind.HTML, id="html-bom"),
         pytest.param(b"<HTML><body>404</body>", Kind.HTML, id="html"),
         pytest.param(b"<?xml version='1.0'?><Error/>", Kind.XML, id="xml"),
         pytest.param(json.dumps({"class_name": "Model"}).encode(), Kind.JSON, id="json"),

@@ -27,10 +27,10 @@ _DIALECTS = frozenset({"BatchNorm", "Normalize"})
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StoredLayer:
-    """What a file of weights holds of one layer."""
+    """What a file of weights holds of one layer; `None` is a shared array that the file holds under its owner only."""
 
     name: str
-    blobs: tuple[Blob, ...]
+    blobs: tuple[Blob | None, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +67,8 @@ def join_weights(net: Net, stored: Sequence[StoredLayer], allow_missing: Collect
                 raise MismatchError(_wrong_count(layer, shapes, each.blobs))
             shapes = None
         for number, blob in enumerate(each.blobs):
+            if blob is None:
+                continue
             slot = _Slot(index, number)
             filled[owners.get(slot, slot)] = _fit(blob, shapes[number] if shapes is not None else None, layer, number)
     layers, missing = _fill(net.layers, expected, counts, owners, filled)
@@ -117,8 +119,11 @@ def _fit(blob: Blob, shape: PartialShape | None, layer: Layer, number: int) -> B
     if shape is None:
         return blob
     stored = blob.shape
-    if blob.legacy and len(shape) <= 4:
-        padding, stored = stored[: 4 - len(shape)], stored[4 - len(shape) :]
+    if layer.bottom_shapes[:1] == (None,) and not blob.legacy and min(len(shape), len(stored)) > 2:
+        # Over an unknown bottom the number of a kernel's spatial axes is a guess, and the kernel itself knows.
+        shape = (*shape[:2], *(None for _ in stored[2:])) if len(shape) != len(stored) else shape
+    if blob.legacy and len(shape) <= len(stored):
+        padding, stored = stored[: len(stored) - len(shape)], stored[len(stored) - len(shape) :]
         fits = all(size == 1 for size in padding)
     else:
         fits = len(shape) == len(stored)
@@ -135,8 +140,8 @@ def _readable(shape: PartialShape) -> str:
     return f"({sizes},)" if len(shape) == 1 else f"({sizes})"
 
 
-def _wrong_count(layer: Layer, shapes: Sequence[PartialShape], blobs: Sequence[Blob]) -> str:
-    have = ", ".join(str(blob.shape) for blob in blobs)
+def _wrong_count(layer: Layer, shapes: Sequence[PartialShape], blobs: Sequence[Blob | None]) -> str:
+    have = ", ".join("shared" if blob is None else str(blob.shape) for blob in blobs)
     want = ", ".join(_readable(shape) for shape in shapes) or "none"
     return f"{layer.name} ({layer.type}): the caffemodel has {len(blobs)} blobs, {have}; expected {len(shapes)}: {want}"
 

@@ -71,7 +71,8 @@ def dilated_kernel(blob: Array, dilations: Sequence[int]) -> Array:
     """
     extents = (step * (size - 1) + 1 for size, step in zip(blob.shape[2:], dilations, strict=True))
     spread = _zeros((*blob.shape[:2], *extents))
-    spread[(..., *(slice(None, None, step) for step in dilations))] = blob
+    values = (slice(None), slice(None), *(slice(None, None, step) for step in dilations))
+    spread[values] = blob
     return spread
 
 
@@ -95,7 +96,9 @@ def dense_kernel(blob: Array, transposed: bool, segments: Sequence[Shape], name:
         return _weight(name, matrix)
     sizes = [math.prod(segment) for segment in segments]
     if sum(sizes) != matrix.shape[0] or min(sizes) < 1:
-        raise UnsupportedError(f"its input has {matrix.shape[0]} features, the flattened shapes {segments} {sum(sizes)}")
+        raise UnsupportedError(
+            f"its input has {matrix.shape[0]} features, the flattened shapes {segments} {sum(sizes)}"
+        )
     ends = np.cumsum(sizes)
     parts = [
         _channels_last(matrix[end - size : end], segment)

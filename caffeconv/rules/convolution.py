@@ -223,7 +223,7 @@ def _padding(windows: Windows) -> tuple[str, tuple[KerasCall, ...]]:
 
 
 def _cropping(windows: Windows) -> tuple[KerasCall, ...]:
-    """Keras' transposed convolution gives stride·in + max(kernel − stride, 0), Caffe stride·(in − 1) + kernel − pads."""
+    """Keras gives stride·in + max(kernel − stride, 0) values, Caffe stride·(in − 1) + kernel − pads."""
     crops = tuple((w.pad[0], w.pad[1] + max(w.stride - w.extent, 0)) for w in windows)
     return (_edge_layer("Cropping", "cropping", crops),) if any(map(any, crops)) else ()
 

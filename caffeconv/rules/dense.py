@@ -30,9 +30,7 @@ def margin_inner_product(layer: Layer, context: Context) -> Parts:
     return dataclasses.replace(parts, notes=(*parts.notes, note))
 
 
-def _dense(
-    layer: Layer, context: Context, weight: Array, transposed: bool, biases: list[Array], axis: int
-) -> Parts:
+def _dense(layer: Layer, context: Context, weight: Array, transposed: bool, biases: list[Array], axis: int) -> Parts:
     segments, shape = context.segments, bottom_shape(layer)
     warnings: list[str] = []
     notes: tuple[str, ...] = ()
@@ -46,7 +44,7 @@ def _dense(
         )
     elif segments:
         shapes = " + ".join("×".join(map(str, segment)) for segment in segments)
-        notes = (f"kernel rows reordered from channels-first ({shapes}) to channels-last, as Keras' Flatten gives them",)
+        notes = (f"kernel rows reordered from channels-first ({shapes}) to channels-last, as Keras flattens",)
     kernel = dense_kernel(weight, transposed, segments or ())
     for blob in biases:
         check_size("bias", blob, kernel.shape[1])

@@ -63,8 +63,10 @@ def flattened_segments(shape: MaybeShape, axis: int, order: MaybeOrder, features
     if sum(size > 1 for size in shape[axis:]) <= 1 and (order is None or order.kind == "spatial"):
         # A single axis keeps its order however it is moved; a flat blob may have been that by concatenation.
         return () if order is not None or len(shape) - axis > 1 else None
-    if order is None or axis != 1:
+    if order is None or axis == 0:
         return None
+    if axis > 1:  # the rule for it brings the axes back to Caffe's order
+        return ()
     segments = (shape[1:],) if order.kind == "spatial" else order.segments
     return segments if any(_is_reordered(segment) for segment in segments) else ()
 

@@ -7,6 +7,7 @@ import numpy as np
 from caffeconv.errors import UnsupportedError
 from caffeconv.model import Array, KerasCall, Layer, LayerWeights
 from caffeconv.rules.arrays import dense_kernel, gate_rows, vector
+from caffeconv.rules.blobs import check_size, matrix, take
 from caffeconv.rules.record import Context, Parts
 
 __all__ = ["fork_lstm", "lstm", "rnn"]
@@ -23,39 +24,33 @@ def lstm(layer: Layer, context: Context) -> Parts:
     """W_xc (4H, D), b_c (4H), [W_xc_static (4H, S),] W_hc (4H, H) (`lstm_layer.cpp`) -> kernel (D[+S], 4H),
     recurrent_kernel (H, 4H), bias (4H); gates i,f,o,g -> i,f,c,o.
     """
-    inputs, bias, recurrent = _split(layer, [blob.array for blob in layer.blobs], 3)
-    return _lstm(layer, context, inputs, bias, recurrent)
+    inputs, bias, *static, recurrent = take(layer, 3, 4)
+    return _lstm(layer, context, [matrix(array) for array in (inputs, *static)], bias, matrix(recurrent))
 
 
 def fork_lstm(layer: Layer, context: Context) -> Parts:
     """W_i (4H, I), W_h (4H, H), b (4H): junhyuk's Lstm, the same gates in another order of blobs."""
-    blobs = [blob.array for blob in layer.blobs]
-    if len(blobs) != 3:
-        raise UnsupportedError(f"{len(blobs)} blobs, expected 3")
-    inputs, recurrent, bias = blobs
-    return _lstm(layer, context, [_two(inputs)], bias, _two(recurrent))
+    inputs, recurrent, bias = take(layer, 3)
+    return _lstm(layer, context, [matrix(inputs)], bias, matrix(recurrent))
 
 
 def _lstm(layer: Layer, context: Context, inputs: list[Array], bias: Array, recurrent: Array) -> Parts:
-    kernels = [gate_rows(matrix, _GATES) for matrix in inputs]
-    return _recurrent(
-        layer,
-        context,
-        "LSTM",
-        recurrent.shape[1],
-        kernels,
-        gate_rows(recurrent, _GATES),
-        gate_rows(bias.reshape(-1), _GATES),
-    )
+    _check_rows(4 * recurrent.shape[1], bias, *inputs, recurrent)
+    kernels = [gate_rows(array, _GATES) for array in inputs]
+    gates = gate_rows(recurrent, _GATES)
+    return _recurrent(layer, context, "LSTM", kernels, gates, gate_rows(bias.reshape(-1), _GATES))
 
 
 def rnn(layer: Layer, context: Context) -> Parts:
     """W_xh (H, D), b_h (H), [W_xh_static (H, S),] W_hh (H, H), W_ho (H, H), b_o (H) (`rnn_layer.cpp`)
     -> kernel (D[+S], H), recurrent_kernel (H, H), bias (H), and a Dense with tanh for the output part.
     """
-    *blobs, output, output_bias = [blob.array for blob in layer.blobs]
-    inputs, bias, recurrent = _split(layer, blobs, 3)
-    parts = _recurrent(layer, context, "SimpleRNN", recurrent.shape[0], inputs, recurrent, bias.reshape(-1))
+    inputs, bias, *static, recurrent, output, output_bias = take(layer, 5, 6)
+    inputs, recurrent, output = matrix(inputs), matrix(recurrent), matrix(output)
+    kernels = [inputs, *map(matrix, static)]
+    _check_rows(recurrent.shape[1], bias, *kernels, recurrent)
+    _check_rows(output.shape[0], output_bias, output)
+    parts = _recurrent(layer, context, "SimpleRNN", kernels, recurrent, bias)
     dense = LayerWeights(
         f"{layer.name}_output",
         layer.type,
@@ -67,33 +62,26 @@ def rnn(layer: Layer, context: Context) -> Parts:
     return Parts(parts.keras, parts.weights, parts.before, notes=(*parts.notes, note), extra=(dense,))
 
 
-def _split(layer: Layer, blobs: list[Array], plain: int) -> tuple[list[Array], Array, Array]:
-    """Input matrices, bias and recurrent matrix; one more blob than `plain` is that of a static input."""
-    if len(blobs) not in (plain, plain + 1):
-        raise UnsupportedError(f"{len(layer.blobs)} blobs, which is no known form of {layer.type}")
-    first, bias, *static, recurrent = blobs
-    return [_two(first), *map(_two, static)], bias, _two(recurrent)
+def _check_rows(rows: int, bias: Array, *matrices: Array) -> None:
+    check_size("bias", bias, rows)
+    for array in matrices:
+        if array.shape[0] != rows:
+            raise UnsupportedError(f"a matrix of shape {array.shape}, expected {rows} rows")
 
 
-def _two(blob: Array) -> Array:
-    return blob.reshape(blob.shape[-2:]) if blob.ndim > 2 else blob
-
-
-def _recurrent(
-    layer: Layer, context: Context, name: str, units: int, inputs: list[Array], recurrent: Array, bias: Array
-) -> Parts:
+def _recurrent(layer: Layer, context: Context, name: str, inputs: list[Array], recurrent: Array, bias: Array) -> Parts:
     segments = context.segments or ()
     kernel = dense_kernel(inputs[0], False, segments)
     notes = [_TIME]
     if len(inputs) > 1:
-        both = np.concatenate([kernel.array, *(dense_kernel(matrix, False, ()).array for matrix in inputs[1:])])
+        both = np.concatenate([kernel.array, *(array.T for array in inputs[1:])])
         kernel = dense_kernel(both, True, ())
         notes.append(_STATIC)
     if segments:
         notes.append(f"kernel rows reordered to channels-last for a sequence of maps {segments[0]}")
     if layer.param.recurrent_param.expose_hidden:
         notes.append(_EXPOSED)
-    arguments: list[tuple[str, object]] = [("units", units), ("return_sequences", True)]
+    arguments: list[tuple[str, object]] = [("units", recurrent.shape[1]), ("return_sequences", True)]
     if name == "LSTM":
         arguments.append(("recurrent_activation", "sigmoid"))
     weights = (kernel, dense_kernel(recurrent, False, (), "recurrent_kernel"), vector("bias", bias))

@@ -96,7 +96,7 @@ def _check_layers(layers: Sequence[LayerWeights]) -> None:
         if start in reserved:
             raise WriteError(f"layer {name!r}: Keras looks for {reserved[start]} under {start!r}; rename the layer")
         parts = f"{name}/{name}".split("/")
-        for length in range(1, len(parts) + 1):
+        for length in range(1, len(parts)):
             owner = datasets.get("/".join(parts[:length]))
             if owner is not None:
                 raise WriteError(

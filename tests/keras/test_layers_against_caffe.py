@@ -5,6 +5,7 @@ Keras works channels last, recurrent layers batch first; the arrays of `activati
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -169,7 +170,7 @@ def check_recurrent(keras: Any, layers: Layers, described: list[Described], run:
     for sample in range(batch):
         states = [state[sample : sample + 1] for state in begin] or [np.zeros((1, units), "f4")] * count
         cuts = sorted({0, *np.flatnonzero(marks[:, sample] == 0), steps})
-        for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+        for start, stop in itertools.pairwise(cuts):
             if marks[start, sample] == 0:
                 states = [np.zeros_like(state) for state in states]
             output, *states = model([x[start:stop, sample][np.newaxis], *states])

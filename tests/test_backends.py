@@ -1,0 +1,66 @@
+"""Kernels for a backend that convolves where the others correlate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from build import filled, input_text, layer_text, one_line
+
+from caffeconv.backends import BACKENDS, for_backend
+from caffeconv.conversion import convert
+from caffeconv.errors import UnsupportedError
+from caffeconv.model import Result
+
+CONV = "convolution_param { num_output: 4 kernel_size: 3 }"
+
+
+def converted(kind: str, more: str, *sizes: int) -> Result:
+    return convert(filled(input_text("data", *sizes) + layer_text("x", kind, "data", more=more)))
+
+
+def arrays_of(result: Result) -> dict[str, np.ndarray]:
+    return {weight.name: weight.array for layer in result.layers for weight in layer.weights}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "sizes", "spatial_axes"),
+    [
+        pytest.param("Convolution", CONV, (1, 3, 9), 1, id="Conv1D"),
+        pytest.param("Convolution", CONV, (1, 3, 9, 9), 2, id="Conv2D"),
+        pytest.param("Convolution", CONV, (1, 3, 5, 5, 5), 3, id="Conv3D"),
+        pytest.param("Deconvolution", CONV, (1, 3, 9, 9), 2, id="Conv2DTranspose"),
+        pytest.param("InnerProduct", "inner_product_param { num_output: 4 }", (1, 3), 0, id="Dense"),
+    ],
+)
+def test_theano_kernels_are_flipped_along_each_spatial_axis(
+    kind: str, more: str, sizes: tuple[int, ...], spatial_axes: int
+) -> None:
+    plain = converted(kind, more, *sizes)
+    flipped, name = for_backend(plain, "theano")
+    assert name == "theano"
+    before, after = arrays_of(plain), arrays_of(flipped)
+    np.testing.assert_array_equal(after["kernel"], np.flip(before["kernel"], tuple(range(spatial_axes))))
+    np.testing.assert_array_equal(after["bias"], before["bias"])
+
+
+def test_flips_are_views() -> None:
+    plain = converted("Convolution", CONV, 1, 3, 9, 9)
+    flipped, _ = for_backend(plain, "theano")
+    assert np.shares_memory(plain.layers[0].weights[0].view, flipped.layers[0].weights[0].view)
+
+
+@pytest.mark.parametrize(
+    ("short", "full"), [("tf", "tensorflow"), ("cntk", "cntk"), ("tensorflow", "tensorflow"), ("theano", "theano")]
+)
+def test_names(short: str, full: str) -> None:
+    plain = Result(())
+    result, name = for_backend(plain, short)
+    assert name == full
+    assert short == "theano" or result is plain
+    assert full in BACKENDS.values()
+
+
+def test_others_are_refused() -> None:
+    with pytest.raises(UnsupportedError) as refused:
+        for_backend(Result(()), "torch")
+    assert one_line(refused.value) == 'backend "torch": expected one of tf, theano, cntk'
