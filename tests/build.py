@@ -17,8 +17,8 @@ from caffeconv.model import Blob, Net, Shape
 from caffeconv.net import State, StoredLayer, build_net, join_weights, keep_layers
 
 Array = npt.NDArray[Any]
-Weights = Sequence[tuple[str, Sequence[Array]]]
-"""Layer name and its arrays, in the order of the file; a name may come twice."""
+Weights = Sequence[tuple[str, Sequence[Array | None]]]
+"""Layer name and its arrays, in the order of the file; a name may come twice. `None`: left with its owner."""
 
 
 def values(*shape: int, start: int = 1) -> npt.NDArray[np.float32]:
@@ -59,7 +59,9 @@ def net_of(
     return join_weights(net, stored, allow_missing)
 
 
-def _blob(array: Array, legacy: bool) -> Blob:
+def _blob(array: Array | None, legacy: bool) -> Blob | None:
+    if array is None:
+        return None
     return Blob(array.reshape((1,) * (4 - array.ndim) + array.shape), True) if legacy else Blob(array)
 
 

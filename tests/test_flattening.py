@@ -224,11 +224,6 @@ class TestOrderStays:
 class TestNotKnown:
     """The order cannot be told: nothing moves, and the warning names the option."""
 
-    WARNING = (
-        "the order of its inputs cannot be known, the kernel is left in Caffe's (channels first): give --input-shape, or "
-        "--flatten-shape fc=C,H,W if it stands behind flattened feature maps"
-    )
-
     @pytest.mark.parametrize(
         "text",
         [

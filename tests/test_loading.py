@@ -156,20 +156,27 @@ class TestRefusals:
 class TestListings:
     def test_a_prototxt(self, prototxt: Path) -> None:
         listing = list_files([prototxt])
-        assert [path for path, *_ in listing.files] == [str(prototxt)]
+        assert [(file.path, file.kind, file.generation) for file in listing.files] == [(str(prototxt), "PROTOTXT", "V2")]
         assert [layer.name for layer in listing.net.layers] == ["data", "conv"]
 
     def test_a_caffemodel(self, caffemodel: Path) -> None:
         assert [len(layer.blobs) for layer in list_files([caffemodel]).net.layers] == [0, 2]
 
     def test_a_snapshot(self, tmp_path: Path) -> None:
-        net = list_files([write_snapshot(tmp_path / "x", WEIGHTS)]).net
-        assert [(layer.name, len(layer.blobs)) for layer in net.layers] == [("conv", 2)]
+        listing = list_files([write_snapshot(tmp_path / "x", WEIGHTS)])
+        assert [(layer.name, len(layer.blobs)) for layer in listing.net.layers] == [("conv", 2)]
+        assert [(file.kind, file.generation) for file in listing.files] == [("HDF5_SNAPSHOT", None)]
+
+    @pytest.mark.parametrize(("name", "generation"), [("legacy_v0", "V0"), ("legacy_v1", "V1"), ("lenet_like", "V2")])
+    def test_generations(self, name: str, generation: str) -> None:
+        stem = "net" if generation == "V2" else "net.written"
+        listing = list_files([FIXTURES / name / "net.prototxt", FIXTURES / name / f"{stem}.caffemodel"])
+        assert [file.generation for file in listing.files] == [generation, generation]
 
     def test_both_in_any_order(self, prototxt: Path, caffemodel: Path) -> None:
         for files in ([prototxt, caffemodel], [caffemodel, prototxt]):
             listing = list_files(files)
-            assert [path for path, *_ in listing.files] == [str(path) for path in files]
+            assert [file.path for file in listing.files] == [str(prototxt), str(caffemodel)]
             assert [len(layer.blobs) for layer in listing.net.layers] == [0, 2]
 
     def test_weights_that_are_missing_stop_nothing(self, prototxt: Path, tmp_path: Path) -> None:

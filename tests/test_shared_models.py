@@ -27,17 +27,14 @@ WITHOUT_WEIGHTS = {
 }  # fmt: skip
 """Layers that the caffemodel has under other names; real Caffe leaves them at their random fillers."""
 
-UNTRACED = (
-    "the order of its inputs cannot be known, the kernel is left in Caffe's (channels first): give --input-shape, or "
-    "--flatten-shape {0}=C,H,W if it stands behind flattened feature maps"
-)
+UNTRACED = "the order of its inputs cannot be known"
 WARNINGS = {
-    "h5_cmsisnn_cifar10_m4": [f"ip1: {UNTRACED.format('ip1')}"],
-    "lenet_compress_gongcheng": [f"ip1: {UNTRACED.format('ip1')}"],
+    "h5_cmsisnn_cifar10_m4": [f"ip1: {UNTRACED}"],
+    "lenet_compress_gongcheng": [f"ip1: {UNTRACED}"],
     "mtcnn_kpzhang_det2": ["weights of layers that the prototxt does not have are left out: conv5-3"],
     "mxnet2caffe_residual": [
         'fc: no layer makes its bottom "flatten", shapes are unknown from here on',
-        f"fc: {UNTRACED.format('fc')}",
+        f"fc: {UNTRACED}",
     ],
     "waifu2x_upresnet10_se": [
         'slashes that no Keras layer can have are left out of names: "/conv_pre" -> "conv_pre" and 22 more'
@@ -47,7 +44,7 @@ WARNINGS = {
         "norm-block_fixed, bb-label-sn_fixed, bb-label-sn-nn_fixed and 13 more"
     ],
 }
-"""Every warning of a conversion with the default options; the other models have none."""
+"""How every warning of a conversion with the default options begins; the other models have none."""
 
 KERAS_LAYERS = {
     "deeplandmark_1F": "Conv2D 4, Dense 2",
@@ -125,7 +122,8 @@ def test_every_model_converts_with_its_own_prototxt(folder: Path, tmp_path: Path
             "mbox_loc1/out/conv, mbox_conf1/out/conv"
         )
     else:
-        assert warnings == WARNINGS.get(folder.name, [])
+        for warning, start in zip(warnings, WARNINGS.get(folder.name, []), strict=True):
+            assert warning.startswith(start)
 
 
 @pytest.mark.parametrize("folder", [folder for folder in MODELS if folder.name in WITHOUT_WEIGHTS], ids=named)

@@ -102,6 +102,15 @@ class TestShapes:
         assert "blob 0 has shape (3, 7), expected (2, ?)" in refusal(text, ("a", [values(3, 7), values(2)]))
 
 
+    @pytest.mark.parametrize("kernel", [(4, 3, 3), (4, 3, 3, 3), (4, 3, 3, 3, 3)], ids=["1-D", "2-D", "3-D"])
+    def test_a_kernel_over_an_unknown_bottom_tells_its_own_rank(self, kernel: tuple[int, ...]) -> None:
+        net = net_of(layer_text("a", "Convolution", "x", more=CONV), [("a", [values(*kernel), B])])
+        assert net.layers[0].blobs[0].shape == kernel
+
+    def test_its_other_sizes_still_count(self) -> None:
+        assert "expected (4, ?, " in refusal(layer_text("a", "Convolution", "x", more=CONV), ("a", [values(5, 3, 3), B]))
+
+
 class TestLegacyShapes:
     """Blob::ShapeEquals: num, channels, height, width against the last axes, ones before."""
 
@@ -268,6 +277,11 @@ class TestSharing:
     def test_sizes_that_are_not_known_are_not_compared(self) -> None:
         text = self.dense("a", 3, "p") + self.dense("b", 3, "q")
         assert arrays_of(net_of(text, [("a", [values(3, 6)])])) == {"a": [((3, 6), 1)], "b": [((3, 6), 1)]}
+
+    def test_arrays_that_a_file_holds_with_their_owner_only(self) -> None:
+        """Caffe's HDF5 snapshots leave out what belongs to another layer."""
+        net = net_of(self.INPUTS + self.dense("a", 3) + self.dense("b", 3), [("a", [values(3, 6)]), ("b", [None])])
+        assert arrays_of(net) == {"a": [((3, 6), 1)], "b": [((3, 6), 1)]}
 
     def test_blobs_without_a_name_are_their_own(self) -> None:
         spec = 'param { name: "w" } param { lr_mult: 2 } inner_product_param { num_output: 3 }'

@@ -180,6 +180,7 @@ def test_names_that_share_groups(tmp_path: Path, names: list[str]) -> None:
         pytest.param(["a", "b", "a"], "two layers are called 'a'", id="duplicate"),
         pytest.param(["a", "a/a/kernel:0"], "'a' and 'a/a/kernel:0' would need the same place", id="group-on-weight"),
         pytest.param(["a/a/kernel:0/b", "a"], "'a' and 'a/a/kernel:0/b' would need the same place", id="below-weight"),
+        pytest.param(["kernel:0", "kernel:0/kernel:0"], "would need the same place", id="deep-on-weight"),
         pytest.param([""], r"layer '': .*--slash", id="empty"),
         pytest.param(["/a"], r"layer '/a': .*--slash", id="leading-slash"),
         pytest.param(["a/"], r"layer 'a/': .*--slash", id="trailing-slash"),
