@@ -11,6 +11,7 @@ from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape, Sourc
 from caffeconv.renaming import drop_empty_parts
 from caffeconv.rules import RULES, Context, Parts
 from caffeconv.rules.flattening import Order, flattened_segments, trace_orders
+from caffeconv.rules.pooling import pooling
 
 __all__ = ["convert"]
 
@@ -69,8 +70,14 @@ def convert(
             converted, said = _convert_layer(net, index, plan, include_unknown_layer_types)
             layers.extend(converted)
             notes.extend(said)
-        elif include_layers_without_weights:
-            layers.append(LayerWeights(layer.name, layer.type, (layer.name,)))
+            continue
+        parts = pooling(layer) if layer.type == "Pooling" else None
+        if parts is not None and parts.before:
+            chain = " > ".join(map(str, (*parts.before, parts.keras)))
+            notes.append(Note("info", layer.name, f"pools in Keras by {chain}"))
+            notes.extend(_say(layer, parts))
+        if include_layers_without_weights:
+            layers.append(_without_weights(layer, parts))
     return drop_empty_parts(Result(*_drop_repeated(layers, notes)))
 
 
@@ -122,9 +129,7 @@ def _convert_layer(
             return _assemble(layer, scale, parts), list(_say(layer, parts))
     if not include_unknown:
         return (), [Note("warning", layer.name, f"{reason}; left out")]
-    weights = tuple(
-        Weight(f"weights_{number}", blob.array, blob.shape) for number, blob in enumerate(layer.blobs)
-    )
+    weights = tuple(Weight(f"weights_{number}", blob.array, blob.shape) for number, blob in enumerate(layer.blobs))
     stored = LayerWeights(layer.name, layer.type, (layer.name,), weights)
     return (stored,), [Note("warning", layer.name, f"{reason}; its {len(weights)} arrays are written as stored")]
 
@@ -133,6 +138,12 @@ def _assemble(layer: Layer, scale: Layer | None, parts: Parts) -> tuple[LayerWei
     origins = (layer.name,) if scale is None else (layer.name, scale.name)
     main = LayerWeights(layer.name, layer.type, origins, parts.weights, parts.keras, parts.before, parts.after)
     return (main, *parts.extra)
+
+
+def _without_weights(layer: Layer, parts: Parts | None) -> LayerWeights:
+    if parts is None:
+        return LayerWeights(layer.name, layer.type, (layer.name,))
+    return LayerWeights(layer.name, layer.type, (layer.name,), (), parts.keras, parts.before, parts.after)
 
 
 def _say(layer: Layer, parts: Parts) -> Iterator[Note]:

@@ -279,6 +279,6 @@ def _write_runs(target: _Floats, whole: Shape, offset: int, write_at: WriteAt) -
     while split > 0 and target.shape[split] == whole[split]:
         split -= 1
     steps = _row_major_steps(whole)[:split]
-    for index in np.ndindex(target.shape[:split]):
+    for index in itertools.product(*map(range, target.shape[:split])):
         first = sum(position * step for position, step in zip(index, steps, strict=True))
         write_at(offset + first * target.itemsize, memoryview(target[index].reshape(-1)).cast("B"))

@@ -56,7 +56,7 @@ def print_layers(result: Result) -> None:
 def keras_text(layer: LayerWeights) -> str:
     """The Keras layers that compute what the Caffe layer does, in order."""
     if layer.keras is None and not layer.weights:
-        return "-"
+        return ""
     own = str(layer.keras) if layer.keras is not None else "(as stored)"
     calls: tuple[KerasCall | str, ...] = (*layer.before, own, *layer.after)
     return " > ".join(map(str, calls))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ class Layers:
     """A converted net: the file of weights, and its layers as data, by name and by the Caffe layers they come from."""
 
     def __init__(self, result: Result, folder: Path) -> None:
-        self.result = rename_layers(result, slash="_")  # no layer of Keras 3 has a slash in its name
+        # No layer of Keras 3 has a slash in its name, none of Keras 2 other signs than these.
+        names = {layer.name: re.sub(r"[^A-Za-z0-9_.\\/>-]", "_", layer.name) for layer in result.layers}
+        self.result = rename_layers(result, names, slash="_")
         self.path = str(folder / "net.h5")
         write_keras_h5(self.path, self.result.layers)
         described = describe_result(self.result)

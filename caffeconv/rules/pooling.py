@@ -1,0 +1,56 @@
+"""Pooling has no weights, but what stands behind it gets other sizes if Keras pools as Keras does by itself.
+
+Caffe rounds sizes up and lets the last window stick out; Keras rounds down (`pooling_layer.cpp`).
+"""
+
+from __future__ import annotations
+
+from caffeconv.model import KerasCall, Layer
+from caffeconv.rules.record import Parts
+from caffeconv.shapes.windows import Window, pooling_windows
+
+__all__ = ["pooling"]
+
+_NAMES = {0: "MaxPooling", 1: "AveragePooling"}
+"""Values of PoolingParameter.pool; stochastic pooling (2) averages with weights, which no Keras layer does."""
+
+
+def pooling(layer: Layer) -> Parts | None:
+    """The Keras layers that pool as Caffe does; `None` where a size is not known, or where none does."""
+    param = layer.param.pooling_param
+    bottom = layer.bottom_shapes[0] if layer.bottom_shapes else None
+    top = layer.top_shapes[0] if layer.top_shapes else None
+    name = _NAMES.get(param.pool)
+    if bottom is None or top is None or len(bottom) not in (3, 4, 5) or len(top) != len(bottom) or name is None:
+        return None
+    axes = len(bottom) - 2
+    if param.global_pooling:
+        return Parts(KerasCall(f"Global{name}{axes}D", (("keepdims", True),)), ())
+    try:
+        windows = pooling_windows(param, bottom[2:])
+    except ValueError:
+        return None
+    pads = tuple(_pads(*each) for each in zip(windows, bottom[2:], top[2:], strict=True))
+    call = KerasCall(
+        f"{name}{axes}D",
+        (("pool_size", tuple(w.kernel for w in windows)), ("strides", tuple(w.stride for w in windows))),
+    )
+    if not any(map(any, pads)):
+        return Parts(call, ())
+    before = (KerasCall(f"ZeroPadding{axes}D", (("padding", pads if axes > 1 else pads[0]),)),)
+    return Parts(call, (), before, notes=_differences(windows, pads, name))
+
+
+def _pads(window: Window, size: int, pooled: int) -> tuple[int, int]:
+    """What to put before and behind an axis so that as many windows fit as Caffe has."""
+    before = window.pad[0]
+    return before, max((pooled - 1) * window.stride + window.extent - size - before, 0)
+
+
+def _differences(windows: tuple[Window, ...], pads: tuple[tuple[int, int], ...], name: str) -> tuple[str, ...]:
+    """Where the values, not the sizes, are not Caffe's."""
+    if name == "MaxPooling":
+        return ("Caffe takes the maximum without what was padded: the same where no input is negative",)
+    if any(pad[1] > window.pad[1] for window, pad in zip(windows, pads, strict=True)):
+        return ("Caffe averages the windows that stick out over the part that is inside: their values differ",)
+    return ()

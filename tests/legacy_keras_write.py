@@ -1,0 +1,112 @@
+"""Writes what `legacy_keras_probe.py` loads: `python tests/legacy_keras_write.py FOLDER`.
+
+    <fixture>.<backend>.h5, <fixture>.json     a converted net for each backend, and its layers as data
+    names.<backend>.h5, names.npz              layers among so many long names that the list of them is spread
+    cases.json, cases.npz                      every layer that Caffe ran, what went in and what came out, as Keras has it
+
+Arrays of cases.npz are called `<case>|<run>|in|<i>` and `<case>|<run>|out|<i>`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE), str(HERE / "keras")]
+
+from caffe_listing import FIXTURES  # noqa: E402
+from test_layers_against_caffe import AS_STORED, CASES, SCALES, Run, _in_keras_order, listing  # noqa: E402
+
+from caffeconv.backends import BACKENDS, for_backend  # noqa: E402
+from caffeconv.cli import main as caffeconv  # noqa: E402
+from caffeconv.model import Array, KerasCall, LayerWeights, Result, Weight  # noqa: E402
+from caffeconv.writers.keras_h5 import write_keras_h5  # noqa: E402
+
+Arrays = list[Array]
+Runs = list[tuple[Arrays, Arrays]]
+
+
+def convert(fixture: str, into: Path) -> list[dict[str, Any]]:
+    """The net of a fixture for every backend, by the command line; its layers as data."""
+    report = into / f"{fixture}.json"
+    for backend in BACKENDS:
+        net = [str(FIXTURES / fixture / name) for name in ("net.prototxt", "net.caffemodel")]
+        out = into / f"{fixture}.{backend}.h5"
+        caffeconv(["convert", "-b", backend, "--report", str(report), str(out), *net], standalone_mode=False)
+    layers: list[dict[str, Any]] = json.loads(report.read_text())["layers"]
+    return layers
+
+
+def recurrent_runs(run: Run, states: int) -> Runs:
+    """Sequence by sequence, since Keras knows only whole ones: (x, first states…) -> (y, and the last states or not)."""
+    x, marks, *others = run.bottoms
+    exposed = len(run.tops) > 1
+    steps, batch = marks.shape
+    x = np.moveaxis(x, 2, -1) if x.ndim > 3 else x  # (T, N, C, H, W): Keras flattens (H, W, C)
+    x = x.reshape(steps, batch, -1)
+    if len(others) > states * exposed:
+        x = np.concatenate([x, np.broadcast_to(others[0], (steps, *others[0].shape))], axis=2)
+    zeros = [np.zeros((1, run.tops[0].shape[2]), np.float32)] * states
+    runs: Runs = []
+    for sample in range(batch):
+        cuts = sorted({0, *np.flatnonzero(marks[:, sample] == 0), steps})
+        for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+            goes_on = exposed and marks[start, sample] != 0
+            first = [state[0, sample : sample + 1] for state in others[-states:]] if goes_on else zeros
+            last = [top[0, sample : sample + 1] for top in run.tops[1:]] if exposed and stop == steps else []
+            inputs = [x[np.newaxis, start:stop, sample], *first]
+            runs.append((inputs, [run.tops[0][np.newaxis, start:stop, sample], *last]))
+    return runs
+
+
+def write_cases(into: Path) -> None:
+    cases, arrays = [], {}
+    converted: dict[str, list[dict[str, Any]]] = {}
+    for case, (fixture, index) in CASES.items():
+        if case in AS_STORED or case in SCALES:
+            continue
+        if fixture not in converted:
+            converted[fixture] = convert(fixture, into)
+        name = listing(fixture)[index]["name"]
+        layers = [layer for layer in converted[fixture] if name in layer["caffe_layers"]]
+        run = Run(fixture, name, layers[0]["caffe_layers"][-1])
+        states = {"LSTM": 2, "RNN": 1}.get(run.type, 0)
+        if states:
+            runs = recurrent_runs(run, states)
+        else:
+            runs = [([x], [y]) for x, y in zip(*_in_keras_order(case, run), strict=True)]
+        for number, (inputs, outputs) in enumerate(runs):
+            arrays.update({f"{case}|{number}|in|{i}": array for i, array in enumerate(inputs)})
+            arrays.update({f"{case}|{number}|out|{i}": array for i, array in enumerate(outputs)})
+        cases.append({"case": case, "fixture": fixture, "layers": layers, "states": states, "runs": len(runs)})
+    (into / "cases.json").write_text(json.dumps(cases))
+    np.savez(into / "cases.npz", **arrays)
+
+
+def write_names(into: Path) -> None:
+    """Three layers among 3000 others, whose names fill more than one attribute."""
+    rng = np.random.default_rng(4)
+    shapes = {"conv/a": {"kernel": (3, 3, 3, 4), "bias": (4,)}, "fc": {"kernel": (4, 5)}, "größe": {"kernel": (5, 2)}}
+    arrays = {
+        name: {weight: rng.random(shape, np.float32) for weight, shape in weights.items()}
+        for name, weights in shapes.items()
+    }
+    layers = [LayerWeights(f"{number}_{'x' * 60}", "ReLU", ()) for number in range(3000)]
+    for place, (name, weights) in zip((0, 1500, 3000), arrays.items(), strict=True):
+        stored = tuple(Weight(weight, array, array.shape) for weight, array in weights.items())
+        keras = KerasCall("Conv2D" if "bias" in weights else "Dense")
+        layers.insert(place, LayerWeights(name, "Convolution", (name,), stored, keras))
+    for backend in BACKENDS:
+        result, attribute = for_backend(Result(tuple(layers)), backend)
+        write_keras_h5(into / f"names.{backend}.h5", result.layers, backend=attribute)
+    np.savez(into / "names.npz", **{f"{layer}|{i}": a for layer, w in arrays.items() for i, a in enumerate(w.values())})
+
+
+if __name__ == "__main__":
+    write_cases(Path(sys.argv[1]))
+    write_names(Path(sys.argv[1]))
