@@ -6,8 +6,12 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from caffeconv.adjust import bgr_to_rgb as turn_to_rgb
+from caffeconv.adjust import complete_batchnorm as complete
+from caffeconv.adjust import fold_batchnorm as fold
+from caffeconv.adjust.edits import readers_of
 from caffeconv.errors import MismatchError, UnsupportedError
-from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape, Source, Weight
+from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape, Weight
 from caffeconv.renaming import drop_empty_parts
 from caffeconv.rules import RULES, Context, Parts
 from caffeconv.rules.flattening import Order, flattened_segments, trace_orders
@@ -35,6 +39,9 @@ def convert(
     flatten_order: Literal["hwc", "chw"] = "hwc",
     flatten_shapes: Mapping[str, Shape] | None = None,
     depthwise: Literal["depthwise", "conv2d"] = "depthwise",
+    bgr_to_rgb: bool = False,
+    fold_batchnorm: bool = False,
+    complete_batchnorm: bool = False,
 ) -> Result:
     """The arrays of `net` for Keras, channels last, in the order in which each Keras layer loads them.
 
@@ -47,6 +54,9 @@ def convert(
             Caffe's (for `Flatten(data_format="channels_first")` or a model that works channels-first).
         flatten_shapes: name of an InnerProduct -> (C, H, W) of the maps it stands behind, where that cannot be traced.
         depthwise: what a convolution with as many groups as input channels becomes.
+        bgr_to_rgb: turn the first convolutions round for images whose channels are red, green, blue.
+        fold_batchnorm: work every normalization that alone reads a convolution or Dense into that layer.
+        complete_batchnorm: add gamma 1 and beta 0 where a BatchNormalization has none.
 
     Returns:
         Views of the net's arrays, and notes on everything that was fused, reordered, left out or not known.
@@ -78,18 +88,20 @@ def convert(
             notes.extend(_say(layer, parts))
         if include_layers_without_weights:
             layers.append(_without_weights(layer, parts))
-    return drop_empty_parts(Result(*_drop_repeated(layers, notes)))
+    result = Result(*_drop_repeated(layers, notes))
+    if bgr_to_rgb:
+        result = turn_to_rgb(result, net)
+    if fold_batchnorm:
+        result = fold(result, net)
+    if complete_batchnorm:
+        result = complete(result)
+    return drop_empty_parts(result)
 
 
 def _fusable_scales(net: Net) -> dict[int, int]:
     """BatchNorm index -> index of the Scale that alone reads its output, channel by channel."""
-    readers: dict[Source, list[int]] = {}
-    for index, layer in enumerate(net.layers):
-        for source in layer.sources:
-            if source is not None:
-                readers.setdefault(source, []).append(index)
     scales: dict[int, int] = {}
-    for source, indices in readers.items():
+    for source, indices in readers_of(net).items():
         norm, scale = net.layers[source.layer], net.layers[indices[0]]
         if (
             norm.type == "BatchNorm"

@@ -6,11 +6,12 @@ import mmap
 import os
 import pathlib
 import stat
+import weakref
 from typing import BinaryIO, TypeAlias
 
 from caffeconv.errors import ParseError
 
-__all__ = ["Path", "map_file", "open_file"]
+__all__ = ["MappedFile", "Path", "map_file", "open_file"]
 
 Path: TypeAlias = str | os.PathLike[str]
 
@@ -30,10 +31,19 @@ def open_file(path: Path) -> BinaryIO:
         raise ParseError(f"{name} cannot be read: {reason}") from error
 
 
-def map_file(path: Path) -> mmap.mmap:
-    """Map a whole file read-only; the mapping lives as long as anything points into it. Raises: ParseError."""
+class MappedFile(mmap.mmap):
+    """A mapping that keeps its file open, for those who would rather read some places than touch their pages."""
+
+    descriptor: int
+
+
+def map_file(path: Path) -> MappedFile:
+    """Map a whole file read-only; mapping and file live as long as anything points into it. Raises: ParseError."""
     with open_file(path) as file:
         try:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            mapped = MappedFile(file.fileno(), 0, access=mmap.ACCESS_READ)
+            mapped.descriptor = os.dup(file.fileno())
         except (OSError, ValueError) as error:
             raise ParseError(f"{os.fspath(path)} cannot be mapped into memory: {error}") from error
+    weakref.finalize(mapped, os.close, mapped.descriptor)
+    return mapped

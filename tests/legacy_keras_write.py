@@ -2,13 +2,16 @@
 
     <fixture>.<backend>.h5, <fixture>.json     a converted net for each backend, and its layers as data
     names.<backend>.h5, names.npz              layers among so many long names that the list of them is spread
-    cases.json, cases.npz                      every layer that Caffe ran, what went in and what came out, as Keras has it
+    cases.json, cases.npz                      every layer that Caffe ran; what went in and came out, as Keras has it
 
 Arrays of cases.npz are called `<case>|<run>|in|<i>` and `<case>|<run>|out|<i>`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -24,7 +27,7 @@ from test_layers_against_caffe import AS_STORED, CASES, SCALES, Run, _in_keras_o
 
 from caffeconv.backends import BACKENDS, for_backend  # noqa: E402
 from caffeconv.cli import main as caffeconv  # noqa: E402
-from caffeconv.model import Array, KerasCall, LayerWeights, Result, Weight  # noqa: E402
+from caffeconv.model import Array, KerasCall, LayerWeights, Result, Shape, Weight  # noqa: E402
 from caffeconv.writers.keras_h5 import write_keras_h5  # noqa: E402
 
 Arrays = list[Array]
@@ -37,13 +40,14 @@ def convert(fixture: str, into: Path) -> list[dict[str, Any]]:
     for backend in BACKENDS:
         net = [str(FIXTURES / fixture / name) for name in ("net.prototxt", "net.caffemodel")]
         out = into / f"{fixture}.{backend}.h5"
-        caffeconv(["convert", "-b", backend, "--report", str(report), str(out), *net], standalone_mode=False)
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            caffeconv(["convert", "-b", backend, "--report", str(report), str(out), *net], standalone_mode=False)
     layers: list[dict[str, Any]] = json.loads(report.read_text())["layers"]
     return layers
 
 
 def recurrent_runs(run: Run, states: int) -> Runs:
-    """Sequence by sequence, since Keras knows only whole ones: (x, first states…) -> (y, and the last states or not)."""
+    """Sequence by sequence, since Keras knows only whole ones: (x, first states…), (y[, last states…])."""
     x, marks, *others = run.bottoms
     exposed = len(run.tops) > 1
     steps, batch = marks.shape
@@ -55,13 +59,18 @@ def recurrent_runs(run: Run, states: int) -> Runs:
     runs: Runs = []
     for sample in range(batch):
         cuts = sorted({0, *np.flatnonzero(marks[:, sample] == 0), steps})
-        for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+        for start, stop in itertools.pairwise(cuts):
             goes_on = exposed and marks[start, sample] != 0
             first = [state[0, sample : sample + 1] for state in others[-states:]] if goes_on else zeros
             last = [top[0, sample : sample + 1] for top in run.tops[1:]] if exposed and stop == steps else []
             inputs = [x[np.newaxis, start:stop, sample], *first]
             runs.append((inputs, [run.tops[0][np.newaxis, start:stop, sample], *last]))
     return runs
+
+
+def in_rows(x: Array, y: Array) -> tuple[Arrays, Arrays]:
+    """Keras 2.3.1 feeds no batch of single numbers; they become rows of one."""
+    return ([x], [y]) if x.ndim > 1 else ([x[:, np.newaxis]], [y[:, np.newaxis]])
 
 
 def write_cases(into: Path) -> None:
@@ -79,7 +88,7 @@ def write_cases(into: Path) -> None:
         if states:
             runs = recurrent_runs(run, states)
         else:
-            runs = [([x], [y]) for x, y in zip(*_in_keras_order(case, run), strict=True)]
+            runs = [in_rows(x, y) for x, y in zip(*_in_keras_order(case, run), strict=True)]
         for number, (inputs, outputs) in enumerate(runs):
             arrays.update({f"{case}|{number}|in|{i}": array for i, array in enumerate(inputs)})
             arrays.update({f"{case}|{number}|out|{i}": array for i, array in enumerate(outputs)})
@@ -91,12 +100,16 @@ def write_cases(into: Path) -> None:
 def write_names(into: Path) -> None:
     """Three layers among 3000 others, whose names fill more than one attribute."""
     rng = np.random.default_rng(4)
-    shapes = {"conv/a": {"kernel": (3, 3, 3, 4), "bias": (4,)}, "fc": {"kernel": (4, 5)}, "größe": {"kernel": (5, 2)}}
+    shapes: dict[str, dict[str, Shape]] = {
+        "conv/a": {"kernel": (3, 3, 3, 4), "bias": (4,)},
+        "fc1": {"kernel": (4, 5)},
+        "fc2": {"kernel": (5, 2)},
+    }
     arrays = {
         name: {weight: rng.random(shape, np.float32) for weight, shape in weights.items()}
         for name, weights in shapes.items()
     }
-    layers = [LayerWeights(f"{number}_{'x' * 60}", "ReLU", ()) for number in range(3000)]
+    layers = [LayerWeights(f"größe_{number}_{'x' * 60}", "ReLU", ()) for number in range(3000)]
     for place, (name, weights) in zip((0, 1500, 3000), arrays.items(), strict=True):
         stored = tuple(Weight(weight, array, array.shape) for weight, array in weights.items())
         keras = KerasCall("Conv2D" if "bias" in weights else "Dense")

@@ -51,12 +51,16 @@ class TestFusion:
         mean, variance, factor = blobs_of(net, "bn")
         gamma, beta = blobs_of(net, "s")
         result = convert(net)
-        assert [(layer.name, layer.type, layer.origins) for layer in result.layers] == [("bn", "BatchNorm", ("bn", "s"))]
+        assert [(layer.name, layer.type, layer.origins) for layer in result.layers] == [
+            ("bn", "BatchNorm", ("bn", "s"))
+        ]
         arrays = arrays_of(result, "bn")
         x = np.random.default_rng(0).normal(size=(7, 4))
         expected = (x - mean / factor) / np.sqrt(variance / factor + 1e-5) * gamma + beta
         epsilon = dict(result.layers[0].keras.arguments)["epsilon"]  # type: ignore[union-attr]
-        ours = (x - arrays["moving_mean"]) / np.sqrt(arrays["moving_variance"] + epsilon) * arrays["gamma"] + arrays["beta"]
+        ours = (x - arrays["moving_mean"]) / np.sqrt(arrays["moving_variance"] + epsilon) * arrays["gamma"] + arrays[
+            "beta"
+        ]
         np.testing.assert_allclose(ours, expected, rtol=1e-5)
         assert said(result) == ["info bn: fused with s (Scale) into one BatchNormalization"]
 
@@ -64,7 +68,8 @@ class TestFusion:
         "text",
         [
             pytest.param(
-                layer_text("bn", "BatchNorm", "data") + layer_text("s", "Scale", "bn", more=WITH_BIAS), id="side-by-side"
+                layer_text("bn", "BatchNorm", "data") + layer_text("s", "Scale", "bn", more=WITH_BIAS),
+                id="side-by-side",
             ),
             pytest.param(
                 layer_text("bn", "BatchNorm", "data", "data") + layer_text("s", "Scale", "data", "data", WITH_BIAS),
@@ -126,11 +131,18 @@ class TestFusion:
     @pytest.mark.parametrize(
         ("text", "apart"),
         [
-            pytest.param(layer_text("s", "Scale", "bn", more="scale_param { axis: 0 num_axes: 0 }"), "s", id="one-value"),
+            pytest.param(
+                layer_text("s", "Scale", "bn", more="scale_param { axis: 0 num_axes: 0 }"), "s", id="one-value"
+            ),
             pytest.param(layer_text("s", "Scale", "bn", more="scale_param { num_axes: 2 }"), "s", id="two-axes"),
             pytest.param(layer_text("s", "Scale", "bn", more="scale_param { num_axes: -1 }"), "s", id="all-axes"),
             pytest.param(layer_text("s", "Scale", "bn", more="scale_param { axis: 3 }"), "s", id="another-axis"),
             pytest.param(layer_text("s", "Scale", "bn data", more="scale_param { axis: 0 }"), None, id="two-bottoms"),
+            pytest.param(
+                input_text("v", 4) + layer_text("s", "Scale", "bn v", more=WITH_BIAS),
+                "s",
+                id="two-bottoms-with-offsets",
+            ),
         ],
     )
     def test_a_scale_of_another_kind_stays_apart(self, text: str, apart: str | None) -> None:
@@ -240,9 +252,7 @@ class TestLayersWithoutWeights:
         net = net_of(DATA + conv, [("x", [values(4, 4, 1, 1), values(4)])])
         with pytest.raises(MismatchError) as refused:
             convert(Net("net", (*net.layers, net.layers[1])))
-        assert one_line(refused.value) == (
-            'two layers with weights are both called "x"; rename one in the prototxt'
-        )
+        assert one_line(refused.value) == ('two layers with weights are both called "x"; rename one in the prototxt')
 
 
 class TestUnknownTypes:
@@ -289,7 +299,10 @@ class TestOptions:
 
     @pytest.mark.parametrize(
         ("options", "keras"),
-        [pytest.param({}, "DepthwiseConv2D", id="default"), pytest.param({"depthwise": "conv2d"}, "Conv2D", id="conv2d")],
+        [
+            pytest.param({}, "DepthwiseConv2D", id="default"),
+            pytest.param({"depthwise": "conv2d"}, "Conv2D", id="conv2d"),
+        ],
     )
     def test_depthwise(self, options: dict[str, Any], keras: str) -> None:
         net = filled(DATA + layer_text("c", "Convolution", "data", more=CONV.replace("}", "group: 4 }")))

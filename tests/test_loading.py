@@ -134,7 +134,8 @@ class TestNotes:
 class TestRefusals:
     def test_swapped(self, prototxt: Path, caffemodel: Path) -> None:
         assert refusal(caffemodel, prototxt) == (
-            f"{prototxt} is a prototxt (text); the caffemodel (binary weights) or Caffe's HDF5 snapshot was expected here"
+            f"{prototxt} is a prototxt (text); "
+            "the caffemodel (binary weights) or Caffe's HDF5 snapshot was expected here"
         )
 
     def test_two_caffemodels(self, caffemodel: Path) -> None:
@@ -156,7 +157,9 @@ class TestRefusals:
 class TestListings:
     def test_a_prototxt(self, prototxt: Path) -> None:
         listing = list_files([prototxt])
-        assert [(file.path, file.kind, file.generation) for file in listing.files] == [(str(prototxt), "PROTOTXT", "V2")]
+        assert [(file.path, file.kind, file.generation) for file in listing.files] == [
+            (str(prototxt), "PROTOTXT", "V2")
+        ]
         assert [layer.name for layer in listing.net.layers] == ["data", "conv"]
 
     def test_a_caffemodel(self, caffemodel: Path) -> None:

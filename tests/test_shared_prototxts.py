@@ -20,17 +20,16 @@ if TYPE_CHECKING:
 
 pytestmark = needs_prototxts
 
+SOLVER = (
+    "this is a solver, not a net; its net is what stands inside of net_param, which can be saved as a file of its own"
+)
 REFUSED = {
     "MyCaffe+MyCaffe__MyCaffe.test_test_data_models_bvlc_nin_train_val.prototxt": (
         # Real Caffe dies on it, too: "the definition includes both 'layer' and 'layers' fields".
         '"data" is given as layer and "conv1" as layers: a net must keep to one of both forms'
     ),
-    "ducha-aiki+caffenet-benchmark__prototxt_activations_caffenet_lsuv_PReLU.prototxt": (
-        "this is a solver, not a net; its net is what stands inside of net_param, which can be saved as a file of its own"
-    ),
-    "ducha-aiki+caffenet-benchmark__prototxt_activations_caffenet_lsuv_RReLU.prototxt": (
-        "this is a solver, not a net; its net is what stands inside of net_param, which can be saved as a file of its own"
-    ),
+    "ducha-aiki+caffenet-benchmark__prototxt_activations_caffenet_lsuv_PReLU.prototxt": SOLVER,
+    "ducha-aiki+caffenet-benchmark__prototxt_activations_caffenet_lsuv_RReLU.prototxt": SOLVER,
 }
 """All that are refused, with the reasons given; every other file loads."""
 
@@ -62,9 +61,7 @@ def test_layers_and_shapes_are_those_of_caffe(path: Path) -> None:
     ]
     theirs = [(each["name"], each["type"], each["bottoms"], each["tops"]) for each in says["layers"]]
     assert ours == theirs
-    assert [[list(shape) for shape in shapes or ()] for shapes in learned] == [
-        each["blobs"] for each in says["layers"]
-    ]
+    assert [[list(shape) for shape in shapes or ()] for shapes in learned] == [each["blobs"] for each in says["layers"]]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import collections
 import hashlib
+import mmap
 import os
 import struct
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ SIX = np.arange(6, dtype=np.float32).reshape(2, 3)
 
 def mapped(array: Array) -> bool:
     """Whether the values lie in the mapped file."""
-    return type(array.base).__name__ == "mmap"
+    return isinstance(array.base, mmap.mmap)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ Caffe rounds sizes up and lets the last window stick out; Keras rounds down (`po
 
 from __future__ import annotations
 
-from caffeconv.model import KerasCall, Layer
+from caffeconv.model import KerasCall, Layer, Shape
 from caffeconv.rules.record import Parts
 from caffeconv.shapes.windows import Window, pooling_windows
 
@@ -38,7 +38,7 @@ def pooling(layer: Layer) -> Parts | None:
     if not any(map(any, pads)):
         return Parts(call, ())
     before = (KerasCall(f"ZeroPadding{axes}D", (("padding", pads if axes > 1 else pads[0]),)),)
-    return Parts(call, (), before, notes=_differences(windows, pads, name))
+    return Parts(call, (), before, notes=_differences(windows, pads, name, _is_past_end(windows, bottom, top)))
 
 
 def _pads(window: Window, size: int, pooled: int) -> tuple[int, int]:
@@ -47,8 +47,20 @@ def _pads(window: Window, size: int, pooled: int) -> tuple[int, int]:
     return before, max((pooled - 1) * window.stride + window.extent - size - before, 0)
 
 
-def _differences(windows: tuple[Window, ...], pads: tuple[tuple[int, int], ...], name: str) -> tuple[str, ...]:
+def _is_past_end(windows: tuple[Window, ...], bottom: Shape, top: Shape) -> bool:
+    """Whether a last window begins behind the image, as it can where the stride is larger than the kernel."""
+    return any(
+        (pooled - 1) * window.stride - window.pad[0] >= size
+        for window, size, pooled in zip(windows, bottom[2:], top[2:], strict=True)
+    )
+
+
+def _differences(
+    windows: tuple[Window, ...], pads: tuple[tuple[int, int], ...], name: str, past_end: bool
+) -> tuple[str, ...]:
     """Where the values, not the sizes, are not Caffe's."""
+    if past_end:
+        return ("its last windows lie behind the image, where Caffe puts out no sensible number: their values differ",)
     if name == "MaxPooling":
         return ("Caffe takes the maximum without what was padded: the same where no input is negative",)
     if any(pad[1] > window.pad[1] for window, pad in zip(windows, pads, strict=True)):

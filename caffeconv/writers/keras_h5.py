@@ -209,5 +209,5 @@ def _attribute_count(encoded: _Bytes) -> int:
 
 def _write_attribute(group: h5g.GroupID, name: str, value: _Bytes) -> None:
     # A scalar's dataspace is one of no dimensions.
-    attribute = h5a.create(group, name.encode(), h5t.py_create(value.dtype), h5s.create_simple(value.shape))
-    attribute.write(value)
+    stored = h5t.py_create(value.dtype)
+    h5a.create(group, name.encode(), stored, h5s.create_simple(value.shape)).write(value, stored)

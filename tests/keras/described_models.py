@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import numpy as np
 from caffeconv.conversion import convert
 from caffeconv.description import describe_result
 from caffeconv.loading import load_net
-from caffeconv.model import Array, Result
+from caffeconv.model import Array, Blob, Net, Result
 from caffeconv.renaming import rename_layers
 from caffeconv.writers.keras_h5 import write_keras_h5
 
-__all__ = ["KERAS", "Described", "Layers", "assert_close", "chain", "converted", "make", "recurrent"]
+__all__ = [
+    "KERAS", "Described", "Layers", "assert_close", "chain", "converted", "make", "one_layer", "recurrent", "small_net",
+]  # fmt: skip
 
 KERAS = ("tf_keras", "keras")
 Described = dict[str, Any]
@@ -46,6 +49,22 @@ class Layers:
 def converted(folder: Path, into: Path, **options: Any) -> Layers:
     """The net of a fixture, converted."""
     return Layers(convert(load_net(folder / "net.prototxt", folder / "net.caffemodel"), **options), into)
+
+
+def one_layer(folder: Path, type_name: str, param: str, bottom: Sequence[int], blobs: Sequence[Array]) -> Net:
+    """An input and a layer "it" with such weights."""
+    layer = f'layer {{ name: "it" type: "{type_name}" bottom: "data" top: "it" {param} }}'
+    return small_net(folder, bottom, layer, {"it": blobs})
+
+
+def small_net(folder: Path, bottom: Sequence[int], text: str, blobs: Mapping[str, Sequence[Array]]) -> Net:
+    """The layers of `text` behind an input "data" of shape `bottom`, with weights by layer name."""
+    dims = " ".join(f"dim: {size}" for size in bottom)
+    data = f'layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ {dims} }} }} }}\n'
+    (folder / "net.prototxt").write_text(data + text)
+    net = load_net(folder / "net.prototxt")
+    layers = (replace(layer, blobs=tuple(map(Blob, blobs.get(layer.name, ())))) for layer in net.layers)
+    return replace(net, layers=tuple(layers))
 
 
 def make(keras: Any, call: Described, **more: Any) -> Any:

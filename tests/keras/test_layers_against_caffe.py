@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from caffe_listing import FIXTURES
+from caffe_runs import Run, listing
 from described_models import KERAS, Described, Layers, assert_close, chain, converted, recurrent
 
 from caffeconv.model import Array
@@ -55,11 +56,6 @@ SEGMENTS: dict[str, list[tuple[int, ...]]] = {
 Case = tuple[str, int]
 
 
-def listing(fixture: str) -> list[dict[str, Any]]:
-    layers: list[dict[str, Any]] = json.loads((FIXTURES / fixture / "caffe.json").read_text())["layers"]
-    return layers
-
-
 RUN = sorted(path.parent.name for path in FIXTURES.glob("*/activations.npz"))
 CASES = {
     f"{fixture}/{layer['name']}": (fixture, index)
@@ -68,19 +64,6 @@ CASES = {
     if layer["blobs"]
 }
 SCALES = {f"{norm.split('/')[0]}/{scale}" for norm, scale in FUSED.items()}
-
-
-class Run:
-    """A layer in real Caffe: what went in and what came out."""
-
-    def __init__(self, fixture: str, first: str, last: str) -> None:
-        layers = listing(fixture)
-        names = [layer["name"] for layer in layers]
-        begin, end = names.index(first), names.index(last)
-        self.type: str = layers[begin]["type"]
-        with np.load(FIXTURES / fixture / "activations.npz") as arrays:
-            self.bottoms = [arrays[f"bottom|{begin}|{i}"] for i in range(len(layers[begin]["bottoms"]))]
-            self.tops = [arrays[f"top|{end}|{i}"] for i in range(len(layers[end]["tops"]))]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Public models: their files of weights in real Keras, held against plain formulas over the arrays that Caffe stored."""
+"""Public models: their weights in real Keras, held against plain formulas over the arrays that Caffe stored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from caffeconv.model import Array
 Stored = dict[str, Any]
 
 ORDER_UNKNOWN = {"h5_cmsisnn_cifar10_m4/ip1", "lenet_compress_gongcheng/ip1", "mxnet2caffe_residual/fc"}
-"""Behind images whose size the prototxt does not say, the last behind a blob that no layer makes: left in Caffe's order."""
+"""Behind images of a size that the prototxt does not say, or a blob that no layer makes: left in Caffe's order."""
 
 
 @needs_models

@@ -42,7 +42,9 @@ def kept(rules: str, state: State, net_state: str = "") -> bool:
         pytest.param('include { not_stage: "a" not_stage: "b" }', State(stages=frozenset("b")), False, id="either-not"),
         pytest.param('include { phase: TEST stage: "deploy" }', State(), False, id="all-of-a-rule-must-hold"),
         pytest.param("include { phase: TRAIN } include { min_level: 2 }", State(level=2), True, id="any-include-keeps"),
-        pytest.param("exclude { phase: TRAIN } exclude { min_level: 2 }", State(level=2), False, id="any-exclude-drops"),
+        pytest.param(
+            "exclude { phase: TRAIN } exclude { min_level: 2 }", State(level=2), False, id="any-exclude-drops"
+        ),
         pytest.param('exclude { phase: TEST stage: "deploy" }', State(), True, id="half-an-exclude"),
     ],
 )

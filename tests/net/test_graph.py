@@ -39,7 +39,11 @@ def test_an_in_place_chain_is_followed_link_by_link() -> None:
 
 
 def test_several_tops_are_told_apart() -> None:
-    net = net_of(DATA + layer_text("cut", "Slice", "data", "a b", "slice_param { slice_point: 1 }") + layer_text("r", "ReLU", "b"))
+    net = net_of(
+        DATA
+        + layer_text("cut", "Slice", "data", "a b", "slice_param { slice_point: 1 }")
+        + layer_text("r", "ReLU", "b")
+    )
     assert net.layers[1].top_shapes == ((2, 1, 4, 5), (2, 2, 4, 5))
     assert net.layers[2].sources == (Source(1, 1),)
     assert net.layers[2].top_shapes == ((2, 2, 4, 5),)
@@ -53,7 +57,8 @@ class TestOrphans:
     def test_a_bottom_that_nobody_makes_is_a_warning_and_leaves_shapes_open(self) -> None:
         net = net_of(DATA + layer_text("relu", "ReLU", "date") + layer_text("tanh", "TanH", "relu"))
         assert notes(net) == [
-            'warning relu: no layer makes its bottom "date", shapes are unknown from here on; the nearest name is "data"'
+            'warning relu: no layer makes its bottom "date", shapes are unknown from here on; '
+            'the nearest name is "data"'
         ]
         assert net.layers[1].sources == (None,)
         assert [layer.top_shapes for layer in net.layers[1:]] == [(None,), (None,)]
@@ -205,7 +210,9 @@ class TestSplits:
         assert net.layers[-1].tops == ("l",)
 
     def test_weights_and_notes_stay(self) -> None:
-        net = net_of(DATA + layer_text("a", "ReLU", "x") + layer_text("b", "ReLU", "data") + layer_text("c", "ReLU", "data"))
+        net = net_of(
+            DATA + layer_text("a", "ReLU", "x") + layer_text("b", "ReLU", "data") + layer_text("c", "ReLU", "data")
+        )
         assert insert_splits(net).notes == net.notes != ()
 
 

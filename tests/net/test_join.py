@@ -101,21 +101,24 @@ class TestShapes:
         text = layer_text("a", "InnerProduct", "x", more=DENSE)
         assert "blob 0 has shape (3, 7), expected (2, ?)" in refusal(text, ("a", [values(3, 7), values(2)]))
 
-
     @pytest.mark.parametrize("kernel", [(4, 3, 3), (4, 3, 3, 3), (4, 3, 3, 3, 3)], ids=["1-D", "2-D", "3-D"])
     def test_a_kernel_over_an_unknown_bottom_tells_its_own_rank(self, kernel: tuple[int, ...]) -> None:
         net = net_of(layer_text("a", "Convolution", "x", more=CONV), [("a", [values(*kernel), B])])
         assert net.layers[0].blobs[0].shape == kernel
 
     def test_its_other_sizes_still_count(self) -> None:
-        assert "expected (4, ?, " in refusal(layer_text("a", "Convolution", "x", more=CONV), ("a", [values(5, 3, 3), B]))
+        assert "expected (4, ?, " in refusal(
+            layer_text("a", "Convolution", "x", more=CONV), ("a", [values(5, 3, 3), B])
+        )
 
 
 class TestLegacyShapes:
     """Blob::ShapeEquals: num, channels, height, width against the last axes, ones before."""
 
     def test_ones_in_front_go(self) -> None:
-        text = DATA + layer_text("a", "Convolution", "data", more=CONV) + layer_text("f", "InnerProduct", "a", more=DENSE)
+        text = (
+            DATA + layer_text("a", "Convolution", "data", more=CONV) + layer_text("f", "InnerProduct", "a", more=DENSE)
+        )
         weights = [("a", [W, B]), ("f", [values(2, 144), values(2)])]
         assert arrays_of(net_of(text, weights, legacy=True)) == arrays_of(net_of(text, weights))
 
@@ -173,7 +176,11 @@ class TestNamesakes:
 
 
 class TestMissing:
-    TEXT = DATA + layer_text("conv1", "Convolution", "data", more=CONV) + layer_text("conv2", "Convolution", "conv1", more=CONV)
+    TEXT = (
+        DATA
+        + layer_text("conv1", "Convolution", "data", more=CONV)
+        + layer_text("conv2", "Convolution", "conv1", more=CONV)
+    )
     WEIGHTS = ("conv1", [W, B])
 
     def test_one_layer(self) -> None:
@@ -199,9 +206,13 @@ class TestMissing:
         )
 
     def test_a_file_without_weights(self) -> None:
-        assert refusal(self.TEXT) == "no layer of the prototxt has weights in the caffemodel, which has no weights at all"
+        assert (
+            refusal(self.TEXT) == "no layer of the prototxt has weights in the caffemodel, which has no weights at all"
+        )
 
-    @pytest.mark.parametrize("allowed", [["conv2"], ["all"], ["conv2", "other"]], ids=["by-name", "all", "among-others"])
+    @pytest.mark.parametrize(
+        "allowed", [["conv2"], ["all"], ["conv2", "other"]], ids=["by-name", "all", "among-others"]
+    )
     def test_allowed(self, allowed: list[str]) -> None:
         net = net_of(self.TEXT, [self.WEIGHTS], allow_missing=allowed)
         assert list(arrays_of(net)) == ["conv1"]
@@ -245,11 +256,17 @@ class TestSharing:
     INPUTS = input_text("x", 1, 6) + input_text("y", 1, 3)
 
     def test_the_array_that_was_stored_last_goes_to_all(self) -> None:
-        net = net_of(self.INPUTS + self.dense("a", 3) + self.dense("b", 3), [("a", [values(3, 6)]), ("b", [values(3, 6, start=9)])])
+        net = net_of(
+            self.INPUTS + self.dense("a", 3) + self.dense("b", 3),
+            [("a", [values(3, 6)]), ("b", [values(3, 6, start=9)])],
+        )
         assert arrays_of(net) == {"a": [((3, 6), 9)], "b": [((3, 6), 9)]}
 
     def test_the_order_of_the_file_counts(self) -> None:
-        net = net_of(self.INPUTS + self.dense("a", 3) + self.dense("b", 3), [("b", [values(3, 6, start=9)]), ("a", [values(3, 6)])])
+        net = net_of(
+            self.INPUTS + self.dense("a", 3) + self.dense("b", 3),
+            [("b", [values(3, 6, start=9)]), ("a", [values(3, 6)])],
+        )
         assert arrays_of(net) == {"a": [((3, 6), 1)], "b": [((3, 6), 1)]}
 
     @pytest.mark.parametrize("stored", ["a", "b"])
@@ -285,7 +302,11 @@ class TestSharing:
 
     def test_blobs_without_a_name_are_their_own(self) -> None:
         spec = 'param { name: "w" } param { lr_mult: 2 } inner_product_param { num_output: 3 }'
-        text = self.INPUTS + layer_text("a", "InnerProduct", "x", more=spec) + layer_text("b", "InnerProduct", "x", more=spec)
+        text = (
+            self.INPUTS
+            + layer_text("a", "InnerProduct", "x", more=spec)
+            + layer_text("b", "InnerProduct", "x", more=spec)
+        )
         w, b = values(3, 6), values(3)
         net = net_of(text, [("a", [w, b + 100]), ("b", [w + 8, b + 200])])
         assert arrays_of(net) == {"a": [((3, 6), 9), ((3,), 101)], "b": [((3, 6), 9), ((3,), 201)]}

@@ -1,0 +1,9 @@
+"""What a user may want otherwise in a finished conversion: RGB for BGR, BatchNorms folded away, or complete.
+
+Each takes a result, and the net where it must know who reads whom, and gives another result.
+"""
+
+from caffeconv.adjust.colours import bgr_to_rgb
+from caffeconv.adjust.normalization import complete_batchnorm, fold_batchnorm
+
+__all__ = ["bgr_to_rgb", "complete_batchnorm", "fold_batchnorm"]
