@@ -23,7 +23,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 STAGES = (
     {"errors"},
     {"model", "files", "outputs", "fields"},
-    {"snapshots", "renaming", "pages", "description", "backends"},
+    {"snapshots", "renaming", "pages", "description", "backends", "adjust"},
     {"tiles"},
     {"sniff"},
     {"wire", "prototxt", "upgrade", "shapes"},
@@ -40,6 +40,7 @@ BLIND = {
     "shapes": {"snapshots", "sniff", "files"},
     "rules": {"snapshots", "sniff", "wire", "prototxt", "upgrade", "net", "files"},
     "conversion": {"snapshots", "sniff", "wire", "prototxt", "upgrade", "net", "shapes", "files", "tiles"},
+    "adjust": {"files"},
     "writers": {"snapshots", "sniff", "wire", "prototxt", "upgrade", "net", "shapes", "rules", "loading", "conversion"},
 }
 """Stages that, though they come later, have no business with these: they get all they need as records."""

@@ -2,6 +2,7 @@
 
     /                       attributes layer_names, backend, keras_version
     /<layer>                a group for every layer, attribute weight_names: <layer>/<weight>:0, …
+                            and attribute caffeconv: what the Keras layer must be, as JSON (`describe_layer`)
     /<layer>/<layer>/<weight>:0    a float32 dataset for every weight
 
 All strings are of fixed length. A list of names that takes more than 64512 bytes MUST be, and a shorter one MUST NOT
@@ -14,6 +15,7 @@ Source: `save_weights_to_hdf5_group` and `save_attributes_to_hdf5_group` of kera
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from pathlib import Path
@@ -23,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from h5py import h5a, h5d, h5f, h5g, h5p, h5s, h5t
 
+from caffeconv.description import describe_layer
 from caffeconv.errors import WriteError
 from caffeconv.tiles import Piece, Progress, copy_pieces, writes_at
 from caffeconv.writers.atomic import StrPath, replacing
@@ -152,6 +155,7 @@ def _write_structure(path: Path, layers: Sequence[LayerWeights], backend: str) -
             name = layer.name.encode()
             group = h5g.open(file, name) if name in root else h5g.create(file, name, lcpl=link)
             _write_names(group, "weight_names", [f"{layer.name}/{weight.name}:0" for weight in layer.weights])
+            _write_description(group, layer)
             for weight in layer.weights:
                 stored = f"{layer.name}/{weight.name}:0".encode()
                 dataset = h5d.create(
@@ -195,6 +199,13 @@ def _write_names(group: h5g.GroupID, attribute: str, names: Iterable[str]) -> No
         return
     for number, part in enumerate(np.array_split(encoded, count)):
         _write_attribute(group, f"{attribute}{number}", part)
+
+
+def _write_description(group: h5g.GroupID, layer: LayerWeights) -> None:
+    """What Keras ignores and a person may look for; names that leave no room for it are longer than any real ones."""
+    encoded = json.dumps(describe_layer(layer), separators=(",", ":")).encode()
+    if len(encoded) <= _ATTRIBUTE_LIMIT:
+        _write_attribute(group, "caffeconv", np.array(encoded))
 
 
 def _encoded(names: Iterable[str]) -> _Bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 from caffeconv.errors import WriteError
-from caffeconv.model import LayerWeights, Weight
+from caffeconv.model import KerasCall, LayerWeights, Weight
 from caffeconv.writers.keras_h5 import check_output_name, write_keras_h5
 
 if TYPE_CHECKING:
@@ -148,8 +150,25 @@ def test_weight_names_are_spread_too(tmp_path: Path) -> None:
     prefix = "x" * 10000
     write_keras_h5(tmp_path / "net.h5", [layer(prefix, *(weight(name, 1) for name in names))])
     with h5py.File(tmp_path / "net.h5", "r") as file:
-        assert set(file[prefix].attrs) == {"weight_names0", "weight_names1"}
+        assert set(file[prefix].attrs) == {"weight_names0", "weight_names1", "caffeconv"}
         assert keras_reads(file[prefix], "weight_names") == [f"{prefix}/{name}:0" for name in names]
+
+
+def test_a_group_says_what_its_keras_layer_must_be(tmp_path: Path) -> None:
+    dense = KerasCall("Dense", (("units", 3), ("use_bias", False)))
+    described = dataclasses.replace(layer("fc", weight("kernel", 2, 3)), keras=dense, before=(KerasCall("Flatten"),))
+    write_keras_h5(tmp_path / "net.h5", [described])
+    with h5py.File(tmp_path / "net.h5", "r") as file:
+        says = json.loads(file["fc"].attrs["caffeconv"].decode())
+    assert says["keras"] == {"class_name": "Dense", "arguments": {"units": 3, "use_bias": False}}
+    assert (says["before"], says["after"]) == ([{"class_name": "Flatten", "arguments": {}}], [])
+
+
+def test_a_description_that_has_no_room_is_left_out(tmp_path: Path) -> None:
+    name = "x" * 30000
+    write_keras_h5(tmp_path / "net.h5", [layer(name, weight("kernel", 1))])
+    with h5py.File(tmp_path / "net.h5", "r") as file:
+        assert set(file[name].attrs) == {"weight_names"}
 
 
 @pytest.mark.parametrize(
