@@ -50,9 +50,9 @@ def write(path, layers, flattened):
             for weight, array in weights(layer_type, arrays, flattened.get(name), scale):
                 stored.append("{}/{}:0".format(name, weight).encode())  # noqa: UP032  (as everywhere here)
                 group[stored[-1].decode()] = array
-            group.attrs["weight_names"] = stored
+            group.attrs["weight_names"] = np.array(stored)
             names.append(name.encode())
         if len(names) * max(map(len, names)) < 64512:
-            file.attrs["layer_names"] = names
+            file.attrs["layer_names"] = np.array(names)
         file.attrs["backend"] = b"tensorflow"
         file.attrs["keras_version"] = b"2.0.8"

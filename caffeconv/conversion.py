@@ -51,7 +51,7 @@ def convert(
         include_unknown_layer_types: write the arrays of layer types without a rule as they are stored, under
             `weights_0`, `weights_1`, …; otherwise leave such layers out.
         flatten_order: `"hwc"` reorders what stands behind flattened feature maps to Keras' order, `"chw"` keeps
-            Caffe's (for `Flatten(data_format="channels_first")` or a model that works channels-first).
+            Caffe's (for a model that works channels-first, or has `Permute((3, 1, 2))` before its Flatten).
         flatten_shapes: name of an InnerProduct -> (C, H, W) of the maps it stands behind, where that cannot be traced.
         depthwise: what a convolution with as many groups as input channels becomes.
         bgr_to_rgb: turn the first convolutions round for images whose channels are red, green, blue.
@@ -132,7 +132,7 @@ def _convert_layer(
     if rule is not None:
         scale = net.layers[plan.scales[index]] if index in plan.scales else None
         order = plan.orders[index][0] if plan.orders[index] else None
-        context = Context(_segments(layer, index, plan), order, scale, plan.depthwise)
+        context = Context(_segments(layer, index, plan), order, scale, plan.depthwise, plan.flatten_order)
         try:
             parts = rule.convert(layer, context)
         except UnsupportedError as error:

@@ -109,7 +109,9 @@ def list_files(
         else:
             weights = _read_weights(path)
     net = _assemble(text, weights, State(phase, level, frozenset(stages)), input_shapes or {}, [ALL])
-    listed = tuple(ListedFile(each.path, each.kind.name, each.generation) for each in (text, weights) if each is not None)
+    listed = tuple(
+        ListedFile(each.path, each.kind.name, each.generation) for each in (text, weights) if each is not None
+    )
     return Listing(listed, net)
 
 

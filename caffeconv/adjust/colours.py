@@ -21,8 +21,8 @@ _CHANNEL_BY_CHANNEL = frozenset({
 })  # fmt: skip
 """Types that, given channels in another order, put theirs out in that order; the last row's arrays have it, too."""
 
-_READ_NO_COLOURS = frozenset({"Crop", "PriorBox", "Silence"})
-"""Types that take no more than a shape from the image they read, as far as they are not at the start of a net."""
+_READ_NO_COLOURS = frozenset({"Crop", "PriorBox", "PriorBoxClustered", "Silence"})
+"""Types that take no more than a shape from an image."""
 
 
 def bgr_to_rgb(result: Result, net: Net) -> Result:

@@ -24,6 +24,11 @@ def run(
     stages: Sequence[str],
     input_shapes: Mapping[str, Shape],
 ) -> None:
+    """Read the files and list what they hold.
+
+    Raises:
+        CaffeconvError: one of its kinds.
+    """
     listing = list_files(files, phase=phase, level=level, stages=stages, input_shapes=input_shapes)
     if as_json:
         print(json.dumps(_as_json(listing), indent=1))

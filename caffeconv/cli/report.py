@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = [
-    "print_layers", "print_net", "print_notes", "print_result", "print_rules", "print_written", "readable_shape",
+    "keras_text", "print_layers", "print_net", "print_notes", "print_result", "print_rules", "print_written", "readable_shape",
 ]  # fmt: skip
 
 _WIDE = 10_000
@@ -106,7 +106,7 @@ def _blobs(names: Sequence[str], shapes: Sequence[MaybeShape]) -> str:
 
 def _printable(text: str) -> str:
     """Names come from untrusted files: control characters must not reach a terminal."""
-    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def _table(*columns: str) -> Table:

@@ -116,7 +116,9 @@ def insert_splits(net: Net) -> Net:
     uses: collections.Counter[Source] = collections.Counter()
     for index, layer in enumerate(net.layers):
         uses.update(source for source in layer.sources if source is not None)
-        uses.update(Source(index, top) for top, weight in zip(range(len(layer.tops)), layer.param.loss_weight) if weight)
+        uses.update(
+            Source(index, top) for top, weight in zip(range(len(layer.tops)), layer.param.loss_weight) if weight
+        )
     handed_out: collections.Counter[Source] = collections.Counter()
     moved: dict[Source, tuple[str, int]] = {}
     layers: list[Layer] = []

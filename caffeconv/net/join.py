@@ -189,7 +189,9 @@ def _check_missing(
             there = f'has weights for "{names[0]}" and {len(names) - 1} more' if names else "has no weights at all"
             raise MismatchError(f"no layer of the prototxt has weights in the caffemodel, which {there}")
         raise MismatchError(_missing_message(net, refused, [name for name in names if name not in known] or names))
-    return [Note("warning", layer.name, f"{layer.type} without weights in the caffemodel; left out") for layer in missing]
+    return [
+        Note("warning", layer.name, f"{layer.type} without weights in the caffemodel; left out") for layer in missing
+    ]
 
 
 def _missing_message(net: Net, refused: Sequence[Layer], candidates: Sequence[str]) -> str:
@@ -211,12 +213,12 @@ def _leftovers(net: Net, stored: Sequence[StoredLayer]) -> list[Note]:
     notes = []
     if unused:
         shown = ", ".join(unused[:5]) + (f" and {len(unused) - 5} more" if len(unused) > 5 else "")
-        notes.append(
-            Note("warning", None, f"weights of layers that the prototxt does not have are left out: {shown}")
-        )
+        notes.append(Note("warning", None, f"weights of layers that the prototxt does not have are left out: {shown}"))
     seen: set[str] = set()
     for each in stored:
         if each.blobs and each.name in known and each.name in seen:
-            notes.append(Note("warning", each.name, "stored several times in the caffemodel; the last one counts, as in Caffe"))
+            notes.append(
+                Note("warning", each.name, "stored several times in the caffemodel; the last one counts, as in Caffe")
+            )
         seen.add(each.name)
     return notes

@@ -76,10 +76,13 @@ def _flattening(shape: Shape, axis: int, context: Context) -> tuple[KerasCall, .
     order, rank = context.order, len(shape)
     if axis == 0 or (axis == 1 and rank == 2):
         return ()
+    spatial = order is not None and order.kind == "spatial"
+    channels_first = KerasCall("Permute", (("dims", (rank - 1, *range(1, rank - 1))),))
     if axis == 1:
-        return (KerasCall("Flatten"),)
-    maps = order is not None and order.kind == "spatial" and (rank > 3 or order.channels is not None)
-    calls = [KerasCall("Permute", (("dims", (rank - 1, *range(1, rank - 1))),))] if maps else []
+        flatten = KerasCall("Flatten")
+        return (channels_first, flatten) if spatial and context.flatten_order == "chw" else (flatten,)
+    maps = spatial and (rank > 3 or (order is not None and order.channels is not None))
+    calls = [channels_first] if maps else []
     if axis < rank - 1:
         calls.append(KerasCall("Reshape", (("target_shape", (*shape[1:axis], -1)),)))
     return tuple(calls)

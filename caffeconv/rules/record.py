@@ -26,6 +26,7 @@ class Context:
     order: Order | None = None
     scale: Layer | None = None
     depthwise: Literal["depthwise", "conv2d"] = "depthwise"
+    flatten_order: Literal["hwc", "chw"] = "hwc"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

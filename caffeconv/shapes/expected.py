@@ -58,7 +58,7 @@ def _with_bias(weights: PartialShape, outputs: int | None, bias_term: bool) -> B
     return (weights, (outputs,)) if bias_term else (weights,)
 
 
-def convolution(param: LayerParameter, bottoms: Bottoms) -> Blobs:
+def _convolution(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     """Weights (O, C / group, kernel…), bias (O). `base_conv_layer.cpp`."""
     settings = param.convolution_param
     _divided(settings.num_output, settings.group)
@@ -67,7 +67,7 @@ def convolution(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     return _with_bias(weights, settings.num_output, settings.bias_term)
 
 
-def deconvolution(param: LayerParameter, bottoms: Bottoms) -> Blobs:
+def _deconvolution(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     """Weights (C, O / group, kernel…), bias (O). `base_conv_layer.cpp` with `reverse_dimensions`."""
     settings = param.convolution_param
     inputs = _size(bottoms[0], settings.axis)
@@ -76,14 +76,14 @@ def deconvolution(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     return _with_bias(weights, settings.num_output, settings.bias_term)
 
 
-def depthwise_convolution(param: LayerParameter, bottoms: Bottoms) -> Blobs:
+def _depthwise_convolution(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     """Weights (O, 1, kh, kw), bias (O), of the forks' types; O is `num_output`, or C where that is not given."""
     settings = param.convolution_param
     outputs = settings.num_output or _size(bottoms[0], 1)
     return _with_bias((outputs, 1, *kernel_sizes(settings, 2)), outputs, settings.bias_term)
 
 
-def convolution_3d(param: LayerParameter, bottoms: Bottoms) -> Blobs:
+def _convolution_3d(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     """Weights (O, C, kernel_depth, k, k), bias (1, 1, 1, 1, O), of C3D."""
     settings = optional(param, "convolution3d_param") or param.convolution_param
     kernel = (required(settings, "kernel_depth"), *kernel_sizes(settings, 2))
@@ -91,27 +91,27 @@ def convolution_3d(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     return (weights, (1, 1, 1, 1, settings.num_output)) if settings.bias_term else (weights,)
 
 
-def inner_product(param: LayerParameter, bottoms: Bottoms) -> Blobs:
+def _inner_product(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     """Weights (N, K), or (K, N) with `transpose`, bias (N). `inner_product_layer.cpp`."""
     settings = param.inner_product_param
     outputs, inputs = settings.num_output, _count(bottoms[0], settings.axis)
     return _with_bias((inputs, outputs) if settings.transpose else (outputs, inputs), outputs, settings.bias_term)
 
 
-def margin_inner_product(param: LayerParameter, bottoms: Bottoms) -> Blobs:
+def _margin_inner_product(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     """Weights (N, K), no bias, of SphereFace."""
     settings = required(param, "margin_inner_product_param")
     axis = optional(settings, "axis")
     return ((required(settings, "num_output"), _count(bottoms[0], 1 if axis is None else axis)),)
 
 
-def batch_norm(param: LayerParameter, bottoms: Bottoms) -> Blobs:
+def _batch_norm(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     """Mean (C), variance (C), factor (1). `batch_norm_layer.cpp`."""
     channels = _size(bottoms[0], 1)
     return (channels,), (channels,), (1,)
 
 
-def scale(param: LayerParameter, bottoms: Bottoms) -> Blobs:
+def _scale(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     """Factors and, with `bias_term`, offsets, both along the scaled axes; a second bottom replaces the factors.
 
     `scale_layer.cpp`.
@@ -125,7 +125,7 @@ def scale(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     return (shape, shape) if settings.bias_term else (shape,)
 
 
-def bias(param: LayerParameter, bottoms: Bottoms) -> Blobs:
+def _bias(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     """Offsets along the shifted axes, unless a second bottom holds them. `bias_layer.cpp`."""
     if len(bottoms) > 1:
         return ()
@@ -148,18 +148,18 @@ def _scaled_axes(bottom: MaybeShape, axis: int, num_axes: int) -> PartialShape:
     return bottom[start:stop]
 
 
-def prelu(param: LayerParameter, bottoms: Bottoms) -> Blobs:
+def _prelu(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     """Slopes (C), or one slope () if `channel_shared`. `prelu_layer.cpp`."""
     return ((),) if param.prelu_param.channel_shared else ((_size(bottoms[0], 1),),)
 
 
-def embed(param: LayerParameter, bottoms: Bottoms) -> Blobs:
+def _embed(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     """Weights (input_dim, N), bias (N). `embed_layer.cpp`."""
     settings = param.embed_param
     return _with_bias((settings.input_dim, settings.num_output), settings.num_output, settings.bias_term)
 
 
-def lstm(param: LayerParameter, bottoms: Bottoms) -> Blobs:
+def _lstm(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     """W_xc (4H, D), b_c (4H), with a static input W_xc_static (4H, Ds), W_hc (4H, H). `lstm_layer.cpp`."""
     hidden = param.recurrent_param.num_output
     inputs, static = _recurrent_inputs(param, bottoms, states=2)
@@ -167,7 +167,7 @@ def lstm(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     return (4 * hidden, inputs), (4 * hidden,), *statics, (4 * hidden, hidden)
 
 
-def rnn(param: LayerParameter, bottoms: Bottoms) -> Blobs:
+def _rnn(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     """W_xh (H, D), b_h (H), with a static input W_xh_static (H, Ds), W_hh (H, H), W_ho (H, H), b_o (H).
 
     `rnn_layer.cpp`.
@@ -186,12 +186,12 @@ def _recurrent_inputs(param: LayerParameter, bottoms: Bottoms, states: int) -> t
     return _count(bottoms[0], 2), static
 
 
-def parameter(param: LayerParameter, bottoms: Bottoms) -> Blobs:
+def _parameter(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     """The one blob that the layer puts out. `include/caffe/layers/parameter_layer.hpp`."""
     return (declared_shape(param.parameter_param.shape),)
 
 
-def normalize(param: LayerParameter, bottoms: Bottoms) -> Blobs:
+def _normalize(param: LayerParameter, bottoms: Bottoms) -> Blobs:
     """SSD's factors (C), or () if `channel_shared`; the fork that knows no `norm_param` has no weights here."""
     settings = required(param, "norm_param")
     shared = optional(settings, "channel_shared")
@@ -199,25 +199,25 @@ def normalize(param: LayerParameter, bottoms: Bottoms) -> Blobs:
 
 
 EXPECTED: Mapping[str, BlobRule] = {
-    "BatchNorm":              batch_norm,
-    "Bias":                   bias,
-    "Convolution":            convolution,
-    "Convolution3D":          convolution_3d,
-    "ConvolutionDepthwise":   depthwise_convolution,
-    "ConvolutionRistretto":   convolution,
-    "Deconvolution":          deconvolution,
-    "DeconvolutionRistretto": deconvolution,
-    "DepthwiseConvolution":   depthwise_convolution,
-    "Embed":                  embed,
-    "FcRistretto":            inner_product,
-    "InnerProduct":           inner_product,
-    "LSTM":                   lstm,
-    "MarginInnerProduct":     margin_inner_product,
-    "Normalize":              normalize,
-    "PReLU":                  prelu,
-    "Parameter":              parameter,
-    "RNN":                    rnn,
-    "Scale":                  scale,
+    "BatchNorm":              _batch_norm,
+    "Bias":                   _bias,
+    "Convolution":            _convolution,
+    "Convolution3D":          _convolution_3d,
+    "ConvolutionDepthwise":   _depthwise_convolution,
+    "ConvolutionRistretto":   _convolution,
+    "Deconvolution":          _deconvolution,
+    "DeconvolutionRistretto": _deconvolution,
+    "DepthwiseConvolution":   _depthwise_convolution,
+    "Embed":                  _embed,
+    "FcRistretto":            _inner_product,
+    "InnerProduct":           _inner_product,
+    "LSTM":                   _lstm,
+    "MarginInnerProduct":     _margin_inner_product,
+    "Normalize":              _normalize,
+    "PReLU":                  _prelu,
+    "Parameter":              _parameter,
+    "RNN":                    _rnn,
+    "Scale":                  _scale,
 }  # fmt: skip
 
 UNCERTAIN = frozenset({

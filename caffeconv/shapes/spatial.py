@@ -26,7 +26,7 @@ _FLOOR = 1  # PoolingParameter.FLOOR
 _STOCHASTIC = 2  # PoolingParameter.STOCHASTIC
 
 
-def convolved_size(window: Window, size: int) -> int:
+def _convolved_size(window: Window, size: int) -> int:
     """The size of a convolution's output along one axis; C++ division rounds towards zero."""
     if window.same:
         return -(-size // window.stride)
@@ -34,14 +34,14 @@ def convolved_size(window: Window, size: int) -> int:
     return (room // window.stride if room >= 0 else -(-room // window.stride)) + 1
 
 
-def deconvolved_size(window: Window, size: int) -> int:
+def _deconvolved_size(window: Window, size: int) -> int:
     """The size of a deconvolution's output along one axis."""
     if window.same:
         raise ValueError("the output size under pad_type is not known")
     return window.stride * (size - 1) + window.extent - sum(window.pad)
 
 
-def pooled_size(window: Window, size: int, ceil: bool) -> int:
+def _pooled_size(window: Window, size: int, ceil: bool) -> int:
     """The size of a pooling's output along one axis, before the last window is clipped."""
     if window.same:
         return -(-size // window.stride)
@@ -51,12 +51,12 @@ def pooled_size(window: Window, size: int, ceil: bool) -> int:
 
 def convolution(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """`Convolution`: (N, C, spatial…) to (N, num_output, spatial…); every bottom gives a top."""
-    return _convolve(param, bottoms, convolved_size)
+    return _convolve(param, bottoms, _convolved_size)
 
 
 def deconvolution(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """`Deconvolution`: (N, C, spatial…) to (N, num_output, spatial…); every bottom gives a top."""
-    return _convolve(param, bottoms, deconvolved_size)
+    return _convolve(param, bottoms, _deconvolved_size)
 
 
 def _convolve(param: LayerParameter, bottoms: Shapes, size_of: Callable[[Window, int], int]) -> Shapes:
@@ -80,7 +80,7 @@ def depthwise_convolution(param: LayerParameter, bottoms: Shapes) -> Shapes:
     outputs = settings.num_output or channels
     if outputs % channels:
         raise ValueError(f"{channels} channels give no {outputs} outputs")
-    return ((num, outputs, *map(convolved_size, convolution_windows(settings, 2), sizes)),)
+    return ((num, outputs, *map(_convolved_size, convolution_windows(settings, 2), sizes)),)
 
 
 def im2col(param: LayerParameter, bottoms: Shapes) -> Shapes:
@@ -91,7 +91,7 @@ def im2col(param: LayerParameter, bottoms: Shapes) -> Shapes:
     axis = canonical_axis(settings.axis, len(shape))
     windows = convolution_windows(settings, len(shape) - axis - 1)
     channels = shape[axis] * math.prod(window.kernel for window in windows)
-    return ((*shape[:axis], channels, *map(convolved_size, windows, shape[axis + 1 :])),) * len(bottoms)
+    return ((*shape[:axis], channels, *map(_convolved_size, windows, shape[axis + 1 :])),) * len(bottoms)
 
 
 def pooling(param: LayerParameter, bottoms: Shapes) -> Shapes:
@@ -120,7 +120,7 @@ def _pooled_sizes(windows: Sequence[Window], sizes: Sequence[int], ceil: bool) -
     """Output sizes; with padding on any axis, a last window that starts beyond the input is dropped."""
     padded = any(any(window.pad) for window in windows)
     for window, size in zip(windows, sizes, strict=True):
-        pooled = pooled_size(window, size, ceil)
+        pooled = _pooled_size(window, size, ceil)
         yield pooled - 1 if padded and (pooled - 1) * window.stride >= size + window.pad[0] else pooled
 
 
@@ -151,7 +151,7 @@ def convolution_3d(param: LayerParameter, bottoms: Shapes) -> Shapes:
     pad = optional(settings, "temporal_pad") or 0
     depth = Window(required(settings, "kernel_depth"), optional(settings, "temporal_stride") or 1, (pad, pad))
     windows = (depth, *convolution_windows(settings, 2))
-    return ((num, settings.num_output, *map(convolved_size, windows, sizes)),)
+    return ((num, settings.num_output, *map(_convolved_size, windows, sizes)),)
 
 
 def pooling_3d(param: LayerParameter, bottoms: Shapes) -> Shapes:
@@ -160,7 +160,7 @@ def pooling_3d(param: LayerParameter, bottoms: Shapes) -> Shapes:
     settings = optional(param, "pooling3d_param") or param.pooling_param
     depth = Window(required(settings, "kernel_depth"), optional(settings, "temporal_stride") or 1)
     windows = (depth, *spatial_windows(settings, 2, kernel_sizes(settings, 2)))
-    sizes = (pooled_size(window, size, ceil=True) for window, size in zip(windows, shape[2:], strict=True))
+    sizes = (_pooled_size(window, size, ceil=True) for window, size in zip(windows, shape[2:], strict=True))
     return ((*shape[:2], *sizes),)
 
 
@@ -169,4 +169,4 @@ def local(param: LayerParameter, bottoms: Shapes) -> Shapes:
     num, _, *sizes = require_rank(bottoms[0], 4)
     settings = required(param, "local_param")
     windows = spatial_windows(settings, 2, kernel_sizes(settings, 2))
-    return ((num, required(settings, "num_output"), *map(convolved_size, windows, sizes)),)
+    return ((num, required(settings, "num_output"), *map(_convolved_size, windows, sizes)),)

@@ -15,6 +15,7 @@ _FIELDS = ("scale", "mean_file", "crop_size", "mirror")
 
 
 def needs_data_upgrade(net: caffe_pb2.NetParameter) -> bool:
+    """Whether a data layer still has the fields that belong to `transform_param` today."""
     return any(
         getattr(layer, _PARAMETERS[layer.type]).HasField(field)
         for layer in net.layers

@@ -66,6 +66,7 @@ _MOVES = (
 
 
 def needs_v0_upgrade(net: caffe_pb2.NetParameter) -> bool:
+    """Whether a layer has its settings in a layer of its own, as V0 nests them."""
     return any(layer.HasField("layer") for layer in net.layers)
 
 

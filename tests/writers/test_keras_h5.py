@@ -165,7 +165,7 @@ def test_a_group_says_what_its_keras_layer_must_be(tmp_path: Path) -> None:
 
 
 def test_a_description_that_has_no_room_is_left_out(tmp_path: Path) -> None:
-    name = "x" * 30000
+    name = "x" * 33000
     write_keras_h5(tmp_path / "net.h5", [layer(name, weight("kernel", 1))])
     with h5py.File(tmp_path / "net.h5", "r") as file:
         assert set(file[name].attrs) == {"weight_names"}
