@@ -15,7 +15,7 @@ DEMO := fixtures/lenet_like
 MOVED := $(if $(filter $(ROOT),$(shell cat "$(VENV)/root" 2>/dev/null)),,FORCE)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint proto proto-check docs docs-check compat crosscheck fixtures bench clean FORCE
+.PHONY: help demo test check lint proto proto-check docs docs-check compat crosscheck legacy-keras fixtures bench clean FORCE
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' "$(ROOT)/Makefile" | expand -t 21
@@ -92,6 +92,12 @@ compat:  ## run a small conversion under each protobuf from 3.20.3 to the newest
 
 crosscheck: $(VENV)/installed-test  ## bring up a real Caffe and compare with it
 	@cd "$(ROOT)" && PYTHON="$(BIN)/python" sh tests/crosscheck.sh $(PYTEST_ARGS)
+
+legacy-keras: $(VENV)/installed-test  ## load the files in Keras 2.3.1 with Theano and with TensorFlow 1.15
+	@cd "$(ROOT)" && PYTHON="$(BIN)/python" CACHE="$(CACHE)" sh tests/legacy_keras.sh
+
+bench: $(VENV)/installed  ## measure times and memory, write benchmarks/RESULTS.md
+	cd "$(ROOT)" && "$(BIN)/python" benchmarks/run.py $(BENCH_ARGS)
 
 fixtures: $(VENV)/installed  ## let a real Caffe write fixtures/ anew
 	cd "$(ROOT)" && CAFFECONV_PYCAFFE="$$(sh docker/bring_up_pycaffe.sh)" "$(BIN)/python" fixtures/make_fixtures.py

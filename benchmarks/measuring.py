@@ -49,7 +49,9 @@ class Figure:
     megabytes: float
 
 
-def process(name: str, command: Sequence[str | Path], environment: Mapping[str, str], output: Path | None = None) -> Case:
+def process(
+    name: str, command: Sequence[str | Path], environment: Mapping[str, str], output: Path | None = None
+) -> Case:
     """A case that runs a command; the file that it writes is removed after every run."""
     return Case(name, lambda: measure([str(word) for word in command], environment, output))
 

@@ -77,7 +77,15 @@ class Description:
 
 
 def _convolution(
-    name: str, bottom: str, channels: int, outputs: int, kernel: int, *, bias: bool = True, group: int = 1, more: str = ""
+    name: str,
+    bottom: str,
+    channels: int,
+    outputs: int,
+    kernel: int,
+    *,
+    bias: bool = True,
+    group: int = 1,
+    more: str = "",
 ) -> Layer:
     text = f"num_output: {outputs} kernel_size: {kernel}" + more
     text += "" if bias else " bias_term: false"
@@ -110,7 +118,9 @@ def _head(bottom: str, inputs: int, outputs: int, classes: int) -> Iterator[Laye
     yield Layer("prob", "Softmax", ("fc8",), "prob")
 
 
-def _normalized(suffix: str, bottom: str, convolution: Layer, channels: int, *, activation: str | None) -> Iterator[Layer]:
+def _normalized(
+    suffix: str, bottom: str, convolution: Layer, channels: int, *, activation: str | None
+) -> Iterator[Layer]:
     """A convolution with BatchNorm and Scale behind it, in place, named as in the ResNets."""
     top = convolution.name
     yield convolution
@@ -204,13 +214,17 @@ def _bottleneck(name: str, bottom: str, channels: int, narrow: int, stride: int,
 def _squeezenet(divisor: int) -> Net:
     """SqueezeNet v1.1 (Iandola and others 2016)."""
     channels = 64 // divisor
-    layers = [_convolution("conv1", "data", 3, channels, 3, more=" stride: 2"), _in_place("relu_conv1", "ReLU", "conv1")]
+    layers = [
+        _convolution("conv1", "data", 3, channels, 3, more=" stride: 2"),
+        _in_place("relu_conv1", "ReLU", "conv1"),
+    ]
     layers.append(_pooling("pool1", "conv1", 3, 2))
     bottom = "pool1"
     for number, squeezed in enumerate((16, 16, 32, 32, 48, 48, 64, 64), start=2):
         narrow, wide, name = squeezed // divisor, 4 * squeezed // divisor, f"fire{number}"
         branches = (("squeeze1x1", bottom, channels, narrow, 1, ""),) + tuple(
-            (f"expand{size}x{size}", f"{name}/squeeze1x1", narrow, wide, size, more) for size, more in ((1, ""), (3, " pad: 1"))
+            (f"expand{size}x{size}", f"{name}/squeeze1x1", narrow, wide, size, more)
+            for size, more in ((1, ""), (3, " pad: 1"))
         )
         for branch, source, inputs, outputs, kernel, more in branches:
             layers.append(_convolution(f"{name}/{branch}", source, inputs, outputs, kernel, more=more))
@@ -278,7 +292,9 @@ def write_net(net: Net, folder: Path, name: str) -> Description:
     message = text_format.Parse(text, NetParameter())
     stored = message.layers if net.legacy else message.layer
     with (folder / f"{name}.caffemodel").open("wb") as file:
-        file.write(NetParameter(name=message.name, input=message.input, input_dim=message.input_dim).SerializeToString())
+        file.write(
+            NetParameter(name=message.name, input=message.input, input_dim=message.input_dim).SerializeToString()
+        )
         values = _Values()
         for layer, header in zip(net.layers, stored, strict=True):
             _write_layer(file, layer, header.SerializeToString(), net.legacy, values)

@@ -1,6 +1,6 @@
 """The plain way without Caffe: protobuf parses the whole caffemodel, arrays are made of its fields, h5py writes them.
 
-    python plain_protobuf.py CAFFEMODEL DESCRIPTION OUT.h5
+python plain_protobuf.py CAFFEMODEL DESCRIPTION OUT.h5
 """
 
 from __future__ import annotations

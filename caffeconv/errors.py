@@ -1,10 +1,12 @@
 """The exceptions that caffeconv raises, and nothing else raises.
 
-    CaffeconvError              anything that stops a conversion; its text is one line meant for the user
+    CaffeconvError              anything that stops a conversion
     ├── ParseError              a file is not what it was given as, or is damaged
     ├── MismatchError           prototxt, weights and options contradict each other
     ├── UnsupportedError        well formed, but cannot be expressed in what was asked for
     └── WriteError              the output cannot be written
+
+The text of each is one line, meant for the user.
 """
 
 from __future__ import annotations

@@ -52,10 +52,3 @@ def test_keras_itself_flips_depthwise_kernels(sizes: tuple[int, ...]) -> None:
     assert plain.layers[0].weights[0].name == "depthwise_kernel"
     np.testing.assert_array_equal(for_theano.layers[0].weights[0].array, plain.layers[0].weights[0].array)
     assert not said_of_x(for_theano)
-
-
-def test_what_no_keras_layer_computes_is_as_stored() -> None:
-    plain = converted("Parameter", "parameter_param { shape { dim: 2 dim: 3 dim: 4 } }", 1)
-    assert plain.layers[0].keras is None
-    for_theano, _ = for_backend(plain, "theano")
-    np.testing.assert_array_equal(for_theano.layers[0].weights[0].array, plain.layers[0].weights[0].array)

@@ -86,6 +86,15 @@ def main() -> None:
     "--depthwise", type=click.Choice(["depthwise", "conv2d"]), default="depthwise", show_default=True,
     help="What a convolution with as many groups as input channels becomes.",
 )  # fmt: skip
+@click.option("--bgr-to-rgb", is_flag=True, help="Swap blue and red in the first convolutions, for RGB input.")
+@click.option(
+    "--fold-batchnorm", is_flag=True,
+    help="Fold each BatchNorm, with its Scale, into the convolution or InnerProduct before it.",
+)  # fmt: skip
+@click.option(
+    "--complete-batchnorm", is_flag=True,
+    help="Write gamma 1 and beta 0 where Caffe has none, so that a plain BatchNormalization takes the arrays.",
+)  # fmt: skip
 @net_options
 def convert(**options: Any) -> None:
     """Convert the weights of CAFFEMODEL to OUT.h5 or OUT.pkl.

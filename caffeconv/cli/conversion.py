@@ -46,6 +46,9 @@ class Options:
     flatten_order: Literal["hwc", "chw"]
     flatten_shapes: Mapping[str, Shape]
     depthwise: Literal["depthwise", "conv2d"]
+    bgr_to_rgb: bool
+    fold_batchnorm: bool
+    complete_batchnorm: bool
     phase: Literal["TRAIN", "TEST"]
     level: int
     stages: Sequence[str]
@@ -119,6 +122,9 @@ def _converted(net: Net, options: Options) -> tuple[Result, str]:
         flatten_order=options.flatten_order,
         flatten_shapes=options.flatten_shapes,
         depthwise=options.depthwise,
+        bgr_to_rgb=options.bgr_to_rgb,
+        fold_batchnorm=options.fold_batchnorm,
+        complete_batchnorm=options.complete_batchnorm,
     )
     names = read_renames(options.rename) if options.rename is not None else {}
     return for_backend(rename_layers(result, names, options.slash), options.backend)

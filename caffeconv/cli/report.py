@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = [
-    "keras_text", "print_layers", "print_net", "print_notes", "print_result", "print_rules", "print_written", "readable_shape",
+    "keras_text", "print_layers", "print_net", "print_notes", "print_result", "print_rules", "print_written",
+    "readable_shape",
 ]  # fmt: skip
 
 _WIDE = 10_000

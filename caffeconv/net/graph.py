@@ -116,9 +116,9 @@ def insert_splits(net: Net) -> Net:
     uses: collections.Counter[Source] = collections.Counter()
     for index, layer in enumerate(net.layers):
         uses.update(source for source in layer.sources if source is not None)
-        uses.update(
-            Source(index, top) for top, weight in zip(range(len(layer.tops)), layer.param.loss_weight) if weight
-        )
+        # A weight without a top is ignored, as Caffe does.
+        weights = layer.param.loss_weight[: len(layer.tops)]
+        uses.update(Source(index, top) for top, weight in enumerate(weights) if weight)
     handed_out: collections.Counter[Source] = collections.Counter()
     moved: dict[Source, tuple[str, int]] = {}
     layers: list[Layer] = []

@@ -81,7 +81,7 @@ def _share(layers: Sequence[Layer], counts: Sequence[int]) -> Mapping[_Slot, _Sl
     owner_of: dict[str, _Slot] = {}
     owners: dict[_Slot, _Slot] = {}
     for index, (layer, count) in enumerate(zip(layers, counts, strict=True)):
-        for number, spec in zip(range(count), layer.param.param):
+        for number, spec in enumerate(layer.param.param[:count]):
             slot = _Slot(index, number)
             if spec.name and owner_of.setdefault(spec.name, slot) != slot:
                 owners[slot] = owner_of[spec.name]
