@@ -49,7 +49,7 @@ _BVLC = {
     "InnerProduct":  Rule("W, [b]", "Dense", _KERNEL, inner_product),
     "LSTM":          Rule("W_xc, b_c, [W_xc_static,] W_hc", "LSTM", _LSTM_WEIGHTS, lstm),
     "PReLU":         Rule("slope", "PReLU", "alpha", prelu),
-    "Parameter":     Rule("value", _NONE, "parameter", stored("parameter")),
+    "Parameter":     Rule("value", _NONE, "weights_0", stored("weights_0")),
     "RNN":           Rule(_RNN_BLOBS, "SimpleRNN and Dense", f"{_LSTM_WEIGHTS}; kernel, bias", rnn),
     "Scale":         Rule("[gamma,] [beta]", _NORM, _SCALE_WEIGHTS, scale),
 }  # fmt: skip
