@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from measuring import Failure
+from measuring import BenchmarkError
 from results import Counts
 
 __all__ = ["count_instructions"]
@@ -44,5 +44,5 @@ def _count(case: str, times: int, environment: Mapping[str, str]) -> int:
     done = subprocess.run([*command, str(times)], env=fixed, capture_output=True, text=True, check=False)
     collected = _COLLECTED.search(done.stderr)
     if done.returncode or collected is None:
-        raise Failure(f"{' '.join(command)}: {done.stderr[-2000:]}")
+        raise BenchmarkError(f"{' '.join(command)}: {done.stderr[-2000:]}")
     return int(collected[1])

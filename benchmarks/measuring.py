@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["Case", "Failure", "Figure", "Measurement", "measure", "process", "take_turns"]
+__all__ = ["BenchmarkError", "Case", "Figure", "Measurement", "measure", "process", "take_turns"]
 
 _KILOBYTES = 1 / 1024 if sys.platform == "darwin" else 1.0
 
 
-class Failure(Exception):
+class BenchmarkError(Exception):
     """A process that was to be timed did not do its work."""
 
 
@@ -57,7 +57,7 @@ def process(
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str], output: Path | None = None) -> Measurement:
-    """Run a command once. Raises Failure when it ends with another status than 0, or its output is missing."""
+    """Run a command once. Raises BenchmarkError when it ends with another status than 0, or its output is missing."""
     start = time.monotonic()
     child = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -69,24 +69,25 @@ def measure(command: Sequence[str], environment: Mapping[str, str], output: Path
     child.returncode = status
     child.stderr.close()
     if status:
-        raise Failure(f"{' '.join(command)}: {words.decode(errors='replace')[-2000:]}")
+        raise BenchmarkError(f"{' '.join(command)}: {words.decode(errors='replace')[-2000:]}")
     if output is not None:
         if not output.exists():
-            raise Failure(f"{' '.join(command)}: wrote no {output.name}")
+            raise BenchmarkError(f"{' '.join(command)}: wrote no {output.name}")
         output.unlink()
     return Measurement(seconds, usage.ru_maxrss * _KILOBYTES / 1024)
 
 
 def take_turns(cases: Sequence[Case], runs: int, say: Callable[[str], None]) -> tuple[Figure, ...]:
-    """Run all cases once to warm the caches, then `runs` times: one after the other, every second time backwards."""
+    """Run all cases once to warm the caches, then `runs` times: one after the other, every second time backwards.
+
+    With no `runs`, the first time counts.
+    """
     results: list[list[Measurement]] = [[] for _ in cases]
     for turn, order in enumerate(_orders(len(cases), runs)):
         for index in order:
-            measurement = cases[index].run()
-            if turn:
-                results[index].append(measurement)
+            results[index].append(cases[index].run())
         say(f"turn {turn} of {runs}" if turn else "warm")
-    return tuple(_figure(case.name, measurements) for case, measurements in zip(cases, results, strict=True))
+    return tuple(_figure(case.name, found[1:] or found) for case, found in zip(cases, results, strict=True))
 
 
 def _orders(count: int, runs: int) -> Iterator[range]:

@@ -222,9 +222,10 @@ def _squeezenet(divisor: int) -> Net:
     bottom = "pool1"
     for number, squeezed in enumerate((16, 16, 32, 32, 48, 48, 64, 64), start=2):
         narrow, wide, name = squeezed // divisor, 4 * squeezed // divisor, f"fire{number}"
-        branches = (("squeeze1x1", bottom, channels, narrow, 1, ""),) + tuple(
-            (f"expand{size}x{size}", f"{name}/squeeze1x1", narrow, wide, size, more)
-            for size, more in ((1, ""), (3, " pad: 1"))
+        branches = (
+            ("squeeze1x1", bottom, channels, narrow, 1, ""),
+            ("expand1x1", f"{name}/squeeze1x1", narrow, wide, 1, ""),
+            ("expand3x3", f"{name}/squeeze1x1", narrow, wide, 3, " pad: 1"),
         )
         for branch, source, inputs, outputs, kernel, more in branches:
             layers.append(_convolution(f"{name}/{branch}", source, inputs, outputs, kernel, more=more))
@@ -324,9 +325,9 @@ def _text(net: Net) -> Iterator[str]:
     yield f'name: "{net.name}"\ninput: "data"\n' + "".join(f"input_dim: {size}\n" for size in net.input)
     for layer in net.layers:
         edges = "".join(f'  bottom: "{bottom}"\n' for bottom in layer.bottoms) + f'  top: "{layer.top}"\n'
-        kind = _V1_TYPES[layer.type] if net.legacy else f'"{layer.type}"'
+        field, kind = ("layers", _V1_TYPES[layer.type]) if net.legacy else ("layer", f'"{layer.type}"')
         parameters = f"  {layer.parameters}\n" if layer.parameters else ""
-        yield f'{"layers" if net.legacy else "layer"} {{\n  name: "{layer.name}"\n  type: {kind}\n{edges}{parameters}}}\n'
+        yield f'{field} {{\n  name: "{layer.name}"\n  type: {kind}\n{edges}{parameters}}}\n'
 
 
 def _write_layer(file: BinaryIO, layer: Layer, header: bytes, legacy: bool, values: _Values) -> None:

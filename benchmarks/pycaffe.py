@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from measuring import Case, Failure, Measurement
+from measuring import BenchmarkError, Case, Measurement
 
 __all__ = ["find_pycaffe", "serve"]
 
@@ -27,7 +27,7 @@ def find_pycaffe() -> tuple[list[str] | None, str]:
     command = os.environ.get("CAFFECONV_PYCAFFE")
     if command is None:
         script = _HERE.parent / "docker" / "bring_up_pycaffe.sh"
-        done = subprocess.run(["sh", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(["sh", script], capture_output=True, text=True, check=False)
         if done.returncode:
             return None, (done.stderr.strip() or "bring_up_pycaffe.sh failed").splitlines()[-1]
         command = done.stdout.strip()
@@ -61,7 +61,7 @@ def serve(command: list[str], folder: Path, name: str) -> Iterator[Case]:
         given.flush()
         answer = json.loads(answers.readline() or b"[]")
         if not answer:
-            raise Failure(f"pycaffe did not extract {name}")
+            raise BenchmarkError(f"pycaffe did not extract {name}")
         seconds, kilobytes = answer
         return Measurement(seconds, kilobytes / 1024)
 

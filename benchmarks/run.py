@@ -19,9 +19,7 @@ from pathlib import Path
 from counting import count_instructions
 from measuring import Case, process, take_turns
 from pycaffe import find_pycaffe, serve
-from results import (
-    ARRAYS, BARE, CLICK, CP, HDF5, HELP, INSPECT, PASS, PICKLE, PLAIN, Results, Section, Size, render,
-)  # fmt: skip
+from results import ARRAYS, BARE, CLICK, CP, HDF5, HELP, INSPECT, PASS, PICKLE, PLAIN, Results, Section, Size, render
 from setting import describe_setting, environment
 
 __all__ = ["main"]
@@ -32,10 +30,11 @@ _NETS = {
     "resnet152": "ResNet-152",
     "alexnet": "AlexNet, with groups",
     "squeezenet": "SqueezeNet v1.1",
-    "layers-10000": "10,000 layers",
+    "deep": "10,000 layers",
 }
 _PARTS = (*_NETS, "start", "layers", "megabytes", "instructions")
 _LAYERS = (1000, 2500, 5000, 10000)
+_QUICK_LAYERS = (40, 80, 120, 160)
 _MEGABYTES = (50, 100, 200, 400)
 _CAFFECONV = (sys.executable, "-c", "import sys; from caffeconv.cli import main; sys.exit(main())")
 """What the installed command does."""
@@ -45,18 +44,23 @@ _COUNTED_VALUES = 2**20
 
 @dataclasses.dataclass(frozen=True)
 class _Work:
-    """How to measure: the folder for files, the divisor of channels, how many turns."""
+    """How to measure: the folder for files, how many turns, whether tiny nets will do, whether they stay."""
 
     folder: Path
-    divisor: int
     runs: int
+    quick: bool
     keep: bool
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Of the nets that grow in layers."""
+        return _QUICK_LAYERS if self.quick else _LAYERS
 
     @contextlib.contextmanager
     def nets(self, names: Sequence[str]) -> Iterator[None]:
         """Have these nets in the folder."""
         for name in names:
-            command = [sys.executable, _HERE / "nets.py", name, self.folder, "--divisor", str(self.divisor)]
+            command = [sys.executable, _HERE / "nets.py", name, self.folder, "--divisor", "16" if self.quick else "1"]
             subprocess.run(command, env=environment(), check=True)
         os.sync()  # or the system would write them to the disk while others are timed
         yield
@@ -76,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     given = _parser().parse_args(arguments)
     parts = given.only or [part for part in _PARTS if part != "instructions" or not given.quick]
-    command, remarks = None, []
+    command, remarks = None, ["tiny nets: the figures mean nothing"] if given.quick else []
     if not given.no_pycaffe:
         command, why = find_pycaffe()
         remarks += [f"pycaffe was not measured: {why}"] if why else []
@@ -84,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=parent) as temporary:
         folder = parent if given.keep else Path(temporary)
-        work = _Work(folder, 16 if given.quick else 1, given.runs or (1 if given.quick else 7), given.keep)
+        work = _Work(folder, given.runs if given.runs is not None else 0 if given.quick else 7, given.quick, given.keep)
         results = _measure(parts, work, command, remarks, " ".join(["python benchmarks/run.py", *_shown(given)]))
     given.output.write_text(render(results), encoding="utf-8")
     print(f"{given.output.name} is written")
@@ -94,7 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Time caffeconv against other ways.")
     parser.add_argument("--only", action="append", choices=_PARTS, help="measure this part; may be given often")
     parser.add_argument("--runs", type=int, help="turns after the first, which warms the caches; 7")
-    parser.add_argument("--quick", action="store_true", help="tiny nets, one turn: to see whether everything works")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny nets, each process once: to see whether everything works"
+    )
     parser.add_argument("--no-pycaffe", action="store_true", help="leave pycaffe out, found or not")
     parser.add_argument("--work", type=Path, help="where nets and outputs go; needs two gigabytes")
     parser.add_argument("--keep", action="store_true", help="leave the nets there")
@@ -109,14 +115,14 @@ def _cache() -> Path:
 def _shown(given: argparse.Namespace) -> Iterator[str]:
     """The options that bear on the numbers."""
     yield from (f"--only {part}" for part in given.only or ())
-    yield from [f"--runs {given.runs}"] if given.runs else []
+    yield from [f"--runs {given.runs}"] if given.runs is not None else []
     yield from ["--quick"] if given.quick else []
 
 
 def _measure(parts: Sequence[str], work: _Work, pycaffe: list[str] | None, remarks: list[str], command: str) -> Results:
     sections = [_net_section(name, title, work, pycaffe) for name, title in _NETS.items() if name in parts]
     sections += [_start_section(work)] if "start" in parts else []
-    layers = _sizes([f"layers-{count}" for count in _LAYERS], work) if "layers" in parts else ()
+    layers = _sizes([f"layers-{count}" for count in work.layers], work) if "layers" in parts else ()
     megabytes = _sizes([f"megabytes-{size}" for size in _MEGABYTES], work) if "megabytes" in parts else ()
     counts, why = count_instructions(environment(), _COUNTED_VALUES) if "instructions" in parts else ((), "")
     remarks = [*remarks, *([why] if why else [])]
@@ -124,16 +130,16 @@ def _measure(parts: Sequence[str], work: _Work, pycaffe: list[str] | None, remar
 
 
 def _net_section(name: str, title: str, work: _Work, pycaffe: list[str] | None) -> Section:
-    say = _teller(name)
-    model, description = (work.folder / f"{name}.{suffix}" for suffix in ("caffemodel", "json"))
+    net = f"layers-{work.layers[-1]}" if name == "deep" else name
+    model, description = (work.folder / f"{net}.{suffix}" for suffix in ("caffemodel", "json"))
     copy, plain = work.folder / "out.copy", work.folder / "out.plain.h5"
-    with work.nets([name]), contextlib.ExitStack() as stack:
+    with work.nets([net]), contextlib.ExitStack() as stack:
         known = json.loads(description.read_text())
         python = [sys.executable, "-c"]
         cases = [
             process(CP, ["cp", model, copy], environment(), copy),
-            work.convert(HDF5, name),
-            work.convert(PICKLE, name, "--format", "pickle"),
+            work.convert(HDF5, net),
+            work.convert(PICKLE, net, "--format", "pickle"),
             process(INSPECT, [*_CAFFECONV, "inspect", model], environment()),
             process(BARE, [*python, f"import {_IMPORTED}"], environment()),
             process(ARRAYS, [*python, "import numpy, h5py"], environment()),
@@ -142,8 +148,8 @@ def _net_section(name: str, title: str, work: _Work, pycaffe: list[str] | None) 
             ),
         ]
         if pycaffe is not None:
-            cases.append(stack.enter_context(serve(pycaffe, work.folder, name)))
-        figures = take_turns(cases, work.runs, say)
+            cases.append(stack.enter_context(serve(pycaffe, work.folder, net)))
+        figures = take_turns(cases, work.runs, _teller(name))
     size = f"{known['bytes'] / 1e6:,.1f} MB, {known['layers']:,} layers, {known['arrays']:,} arrays"
     return Section(name, title, figures, f"Caffemodel of {size}.")
 

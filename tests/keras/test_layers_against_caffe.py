@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from caffe_listing import FIXTURES
 from caffe_runs import Run, listing
 from described_models import KERAS, Described, Layers, assert_close, chain, converted, recurrent
+from flattened_maps import channels_last, flattened_channels_last
 
 from caffeconv.model import Array
 from caffeconv.rules import RULES
@@ -115,23 +115,6 @@ def _in_keras_order(case: str, run: Run) -> tuple[list[Array], list[Array]]:
     if case in ("conv_axis/axis_2", "conv_axis/axis_minus_2"):  # the axis before the channels is one more batch
         return [channels_last(np.concatenate(run.bottoms[0]))], [channels_last(np.concatenate(run.tops[0]))]
     return [channels_last(x) for x in run.bottoms], [channels_last(y) for y in run.tops]
-
-
-def channels_last(array: Array) -> Array:
-    return np.moveaxis(array, 1, -1)
-
-
-def flattened_channels_last(vectors: Array, segments: list[tuple[int, ...]]) -> Array:
-    """What Keras' Flatten and Concatenate make of maps that Caffe has flattened channels first."""
-    ends = np.cumsum([math.prod(segment) for segment in segments])
-    maps = np.split(vectors, ends[:-1], axis=1)
-    return np.concatenate(
-        [
-            channels_last(part.reshape(-1, *segment)).reshape(len(vectors), -1)
-            for part, segment in zip(maps, segments, strict=True)
-        ],
-        axis=1,
-    )
 
 
 def check_recurrent(keras: Any, layers: Layers, described: list[Described], run: Run) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from described_models import KERAS, Described, Layers, make
+from flattened_maps import flattened
 from shared_data import MODELS, needs_models, weights_of
 
 from caffeconv.compat import convert_caffemodel_to_dict
@@ -129,13 +130,3 @@ def channels_last_rows(bottom: tuple[str, Any], stored: list[Stored]) -> list[in
         area, start = math.prod(sizes), len(rows)
         rows += [start + channel * area + pixel for pixel in range(area) for channel in range(channels)]
     return rows
-
-
-def flattened(bottom: tuple[str, Any], stored: list[Stored]) -> list[tuple[int, ...]]:
-    name, shape = bottom
-    if len(shape) > 2:
-        return [tuple(shape[1:])]
-    maker = next(layer for layer in stored if any(top[0] == name for top in layer["tops"]))
-    if maker["type"] in ("InnerProduct", "Input"):
-        return [tuple(shape[1:])]
-    return [segment for below in maker["bottoms"] for segment in flattened(below, stored)]
