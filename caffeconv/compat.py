@@ -12,6 +12,7 @@ from caffeconv.loading import load_net
 from caffeconv.model import Net, Result
 from caffeconv.net import insert_splits, settle_shapes
 from caffeconv.outputs import output_path
+from caffeconv.renaming import rename_layers
 
 __all__ = ["convert_caffemodel_to_dict", "convert_caffemodel_to_keras"]
 
@@ -27,7 +28,7 @@ def convert_caffemodel_to_keras(
     keras_backend: str = "tf",
     verbose: bool = True,
     *,
-    allow_missing: Collection[str] = (),
+    allow_missing: Collection[str] | str = (),
 ) -> Result:
     """Convert a Caffe model's weights to an HDF5 file that Keras loads with `load_weights(…, by_name=True)`.
 
@@ -39,7 +40,7 @@ def convert_caffemodel_to_keras(
         include_unknown_layer_types: write layer types that have no Keras form as they are stored.
         keras_backend: `"tf"`, `"theano"` (kernels flipped) or `"cntk"`.
         verbose: print what was written, and all notes.
-        allow_missing: names of layers that may lack weights; `"all"` allows every one.
+        allow_missing: a name or names of layers that may lack weights; `"all"` allows every one.
 
     Returns:
         What was written, with its notes.
@@ -55,7 +56,7 @@ def convert_caffemodel_to_keras(
         include_layers_without_weights=include_layers_without_weights,
         include_unknown_layer_types=include_unknown_layer_types,
     )
-    result, backend = for_backend(result, keras_backend)
+    result, backend = for_backend(rename_layers(result), keras_backend)
     write_keras_h5(path, result.layers, backend=backend)
     if verbose:
         from caffeconv.cli.report import print_result
@@ -71,7 +72,7 @@ def convert_caffemodel_to_dict(
     verbose: bool = False,
     *,
     split_layers: bool = True,
-    allow_missing: Collection[str] = (),
+    allow_missing: Collection[str] | str = (),
 ) -> list[dict[str, Any]]:
     """Take the weights out of a Caffe model as NumPy arrays, in Caffe's own order and layout.
 
@@ -81,7 +82,7 @@ def convert_caffemodel_to_dict(
         out_path: where to pickle the list; `.pkl` is added. `None` writes nothing.
         verbose: print a line for every layer.
         split_layers: list the Split layers, too, that Caffe inserts.
-        allow_missing: names of layers that may lack weights; `"all"` allows every one.
+        allow_missing: a name or names of layers that may lack weights; `"all"` allows every one.
 
     Returns:
         For each layer, as a running Caffe would list them, a dict with `name`, `type`, `weights` (list of float32

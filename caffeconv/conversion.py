@@ -12,10 +12,10 @@ from caffeconv.adjust import fold_batchnorm as fold
 from caffeconv.adjust.edits import readers_of
 from caffeconv.errors import MismatchError, UnsupportedError
 from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape, Weight
-from caffeconv.renaming import drop_empty_parts
 from caffeconv.rules import RULES, Context, Parts
-from caffeconv.rules.flattening import Order, flattened_segments, trace_orders
+from caffeconv.rules.flattening import Order, trace_orders
 from caffeconv.rules.pooling import pooling
+from caffeconv.rules.segments import Segments, order_remarks, segments_of, static_segments
 
 __all__ = ["convert"]
 
@@ -76,6 +76,7 @@ def convert(
     for index, layer in enumerate(net.layers):
         if index in fused:
             continue
+        notes.extend(_remarks(layer, index, plan))
         if layer.blobs:
             converted, said = _convert_layer(net, index, plan, include_unknown_layer_types)
             layers.extend(converted)
@@ -95,7 +96,7 @@ def convert(
         result = fold(result, net)
     if complete_batchnorm:
         result = complete(result)
-    return drop_empty_parts(result)
+    return result
 
 
 def _fusable_scales(net: Net) -> dict[int, int]:
@@ -132,7 +133,8 @@ def _convert_layer(
     if rule is not None:
         scale = net.layers[plan.scales[index]] if index in plan.scales else None
         order = plan.orders[index][0] if plan.orders[index] else None
-        context = Context(_segments(layer, index, plan), order, scale, plan.depthwise, plan.flatten_order)
+        segments, static = _segments(layer, index, plan)
+        context = Context(segments, order, scale, plan.depthwise, plan.flatten_order, static)
         try:
             parts = rule.convert(layer, context)
         except UnsupportedError as error:
@@ -143,7 +145,7 @@ def _convert_layer(
         return (), [Note("warning", layer.name, f"{reason}; left out")]
     weights = tuple(Weight(f"weights_{number}", blob.array, blob.shape) for number, blob in enumerate(layer.blobs))
     stored = LayerWeights(layer.name, layer.type, (layer.name,), weights)
-    return (stored,), [Note("warning", layer.name, f"{reason}; its {len(weights)} arrays are written as stored")]
+    return (stored,), [Note("warning", layer.name, f"{reason}; its arrays are written as stored")]
 
 
 def _assemble(layer: Layer, scale: Layer | None, parts: Parts) -> tuple[LayerWeights, ...]:
@@ -163,17 +165,24 @@ def _say(layer: Layer, parts: Parts) -> Iterator[Note]:
     yield from (Note("warning", layer.name, text) for text in parts.warnings)
 
 
-def _segments(layer: Layer, index: int, plan: _Plan) -> tuple[Shape, ...] | None:
-    """How the inputs of a layer that flattens are made up; see `Context.segments`."""
-    if layer.name in plan.flatten_shapes:
-        return (plan.flatten_shapes[layer.name],)
+def _segments(layer: Layer, index: int, plan: _Plan) -> tuple[Segments, Segments]:
+    """How the inputs of a layer are made up where they are flattened; see `Context.segments` and `Context.static`."""
     if plan.flatten_order == "chw" or not layer.bottoms:
-        return ()
-    shape, order = layer.bottom_shapes[0], plan.orders[index][0]
-    if layer.type in ("LSTM", "RNN", "Lstm"):
-        return (shape[2:],) if shape is not None and len(shape) > 3 and max(shape[3:]) > 1 else ()
-    features = max(layer.blobs[0].array.size // (layer.param.inner_product_param.num_output or 1), 1)
-    return flattened_segments(shape, layer.param.inner_product_param.axis, order, features)
+        return (plan.flatten_shapes[layer.name],) if layer.name in plan.flatten_shapes else (), ()
+    orders = plan.orders[index]
+    static = static_segments(layer, orders[2]) if len(orders) > 2 else ()
+    if layer.name in plan.flatten_shapes:
+        return (plan.flatten_shapes[layer.name],), static
+    return segments_of(layer, orders[0]), static
+
+
+def _remarks(layer: Layer, index: int, plan: _Plan) -> Iterator[Note]:
+    if plan.flatten_order == "hwc":
+        note, warning = order_remarks(layer, plan.orders[index])
+        if note is not None:
+            yield Note("info", layer.name, note)
+        if warning is not None:
+            yield Note("warning", layer.name, warning)
 
 
 def _drop_repeated(layers: list[LayerWeights], notes: list[Note]) -> tuple[tuple[LayerWeights, ...], tuple[Note, ...]]:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Literal
 from caffeconv.errors import MismatchError, ParseError, UnsupportedError
 from caffeconv.model import Blob, Net, Note, Shape
 from caffeconv.net import ALL, State, StoredLayer, build_net, join_weights, keep_layers
+from caffeconv.shapes.axes import checked
 from caffeconv.sniff import Kind, expect_kind
 from caffeconv.upgrade import upgrade_net
 
 if TYPE_CHECKING:
-    from caffe_proto.caffe_pb2 import NetParameter
+    from caffe_proto.caffe_pb2 import LayerParameter, NetParameter
 
 __all__ = ["EMBEDDED", "ListedFile", "Listing", "list_files", "load_net"]
 
@@ -32,7 +33,7 @@ def load_net(
     level: int = 0,
     stages: Iterable[str] = (),
     input_shapes: Mapping[str, Shape] | None = None,
-    allow_missing: Collection[str] = (),
+    allow_missing: Collection[str] | str = (),
 ) -> Net:
     """Read a net and, if given, its weights, as Caffe would for one phase.
 
@@ -42,7 +43,7 @@ def load_net(
         phase, level, stages: what the layers' `include` and `exclude` rules are held against. The net inside a
             caffemodel was filtered when it was saved and is taken whole.
         input_shapes: name of an input blob -> its shape, for nets that do not say (`{"data": (1, 3, 224, 224)}`).
-        allow_missing: names of layers that may lack weights; `"all"` allows every one.
+        allow_missing: a name or names of layers that may lack weights; `"all"` allows every one.
 
     Returns:
         The net; its arrays are views into the mapped file, in Caffe's layout.
@@ -64,7 +65,8 @@ def load_net(
         raise UnsupportedError(f"{weights.path}: an HDF5 snapshot holds weights only, no net; give a prototxt, not -")
     else:
         text = None
-    return _assemble(text, weights, state, input_shapes or {}, allow_missing)
+    allowed = [allow_missing] if isinstance(allow_missing, str) else allow_missing
+    return _assemble(text, weights, state, input_shapes or {}, allowed)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -170,11 +172,13 @@ def _assemble(
     allow_missing: Collection[str],
 ) -> Net:
     notes = [note for each in (text, weights) if each is not None for note in each.notes]
+    left_out: set[str] = set()
     if text is not None:
-        name, layers = text.net.name, list(keep_layers(text.net, state))
+        name, layers = text.net.name, _kept_layers(text, state)
+        left_out = {layer.name for layer in text.net.layer}.difference(layer.name for layer in layers)
     elif weights is not None:
         name, layers = weights.net.name, list(weights.net.layer)
-    net = build_net(name, layers, input_shapes)
+    net = build_net(name, layers, _checked_shapes(input_shapes))
     if weights is not None:
         stored = [
             StoredLayer(
@@ -183,5 +187,24 @@ def _assemble(
             )
             for layer in weights.net.layer
         ]
-        net = join_weights(net, stored, allow_missing)
+        net = join_weights(net, stored, allow_missing, left_out)
     return dataclasses.replace(net, notes=(*notes, *net.notes))
+
+
+def _kept_layers(text: _Read, state: State) -> list[LayerParameter]:
+    try:
+        return list(keep_layers(text.net, state))
+    except MismatchError as error:
+        raise MismatchError(f"{text.path}: {error}") from None
+
+
+def _checked_shapes(shapes: Mapping[str, Shape]) -> Mapping[str, Shape]:
+    """The shapes given for inputs, which a blob of Caffe must be able to have."""
+    return {name: _checked_shape(name, shape) for name, shape in shapes.items()}
+
+
+def _checked_shape(name: str, shape: Shape) -> Shape:
+    try:
+        return checked(shape)
+    except ValueError as error:
+        raise MismatchError(f'the shape given for input "{name}": {error}') from None

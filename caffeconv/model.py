@@ -42,7 +42,7 @@ class Note:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.layer}: {self.text}" if self.layer is not None else self.text
+        return self.text if self.layer is None else f"{self.layer or 'a layer without a name'}: {self.text}"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -116,8 +116,9 @@ class Weight:
 
     @property
     def array(self) -> npt.NDArray[np.float32]:
-        """The values as a new C-contiguous float32 array of `shape`."""
-        return np.array(self.view, dtype=np.float32, order="C").reshape(self.shape)
+        """The values as a new C-contiguous float32 array of `shape`; what float32 cannot hold becomes infinite."""
+        with np.errstate(over="ignore"):
+            return np.array(self.view, dtype=np.float32, order="C").reshape(self.shape)
 
 
 @dataclasses.dataclass(frozen=True)

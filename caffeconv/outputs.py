@@ -8,7 +8,7 @@ from pathlib import Path
 
 from caffeconv.errors import WriteError
 
-__all__ = ["output_path"]
+__all__ = ["output_path", "refuse_inputs"]
 
 _ENDINGS = {"hdf5": (".h5", ".hdf5"), "pickle": (".pkl", ".pickle")}
 
@@ -21,10 +21,24 @@ def output_path(name: str | os.PathLike[str], file_format: str, inputs: Sequence
     """
     name = os.fspath(name)
     endings = _ENDINGS[file_format]
+    stem = name.removesuffix(endings[0])
+    if Path(stem).name in ("", "..") or stem.endswith(("/", os.sep)):
+        raise WriteError(f'"{name}" does not name a file to write')
     path = Path(name if name.endswith(endings) else name + endings[0])
-    if path.name in endings:
-        raise WriteError(f'{name}: the output needs a name before "{path.name}"')
-    for source in inputs:
-        if path.exists() and Path(source).exists() and path.samefile(source):
-            raise WriteError(f"{path}: is the input file itself; choose another name")
+    refuse_inputs(path, inputs)
     return path
+
+
+def refuse_inputs(path: Path, others: Sequence[str | os.PathLike[str]]) -> None:
+    """Make sure that an output is none of the `others`, under whatever name.
+
+    Raises:
+        WriteError: it is.
+    """
+    for other in others:
+        try:
+            same = path.absolute() == Path(other).absolute() or path.samefile(other)
+        except (OSError, ValueError):  # one of them is not there, or cannot be, which is said when it is opened
+            same = False
+        if same:
+            raise WriteError(f"{path}: is a file of this conversion already; choose another name")

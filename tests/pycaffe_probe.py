@@ -125,11 +125,19 @@ def continuation(random, shape):
     return marks
 
 
+def carried(random, shape):
+    """Sequence marks: every first step goes on with the first state; only the first sequence begins anew later on."""
+    marks = np.ones(shape)
+    marks[len(marks) // 2].flat[0] = 0
+    return marks
+
+
 INPUTS = {
     "normal": lambda random, shape: random.normal(0, 1, shape),
     "positive": lambda random, shape: random.uniform(0.1, 2, shape),
     "integers": lambda random, shape, limit: random.randint(0, limit, shape),
     "continuation": continuation,
+    "carried": carried,
 }
 
 

@@ -117,8 +117,10 @@ class TestFilesThatDoNotFit:
     def test_weights_of_another_net(self, tmp_path: Path) -> None:
         other = FIXTURES / "batch_norm" / "net.caffemodel"
         line = refused(tmp_path, caffeconv(tmp_path / "out", PROTOTXT, other))
-        assert line.startswith(
-            'no layer of the prototxt has weights in the caffemodel, which has weights for "alone" and'
+        assert line == (
+            "the caffemodel seems to be of another net: conv1 (Convolution) has no weights in the caffemodel; the "
+            'nearest name in the caffemodel is "factor_1"; without weights, too: conv2, ip1, ip2; '
+            '"--allow-missing all" goes on without'
         )
 
     def test_weights_of_other_shapes(self, tmp_path: Path) -> None:
@@ -226,7 +228,7 @@ class TestOutputs:
     @pytest.mark.parametrize("name", ["", ".h5"])
     def test_no_name(self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
-        assert "the output needs a name before" in refused(tmp_path, caffeconv(name, PROTOTXT, CAFFEMODEL))
+        assert "does not name a file to write" in refused(tmp_path, caffeconv(name, PROTOTXT, CAFFEMODEL))
 
     @pytest.mark.parametrize("link", [False, True], ids=["itself", "a-link-to-it"])
     def test_an_input_file(self, link: bool, tmp_path: Path) -> None:
@@ -236,7 +238,7 @@ class TestOutputs:
             (tmp_path / "other.h5").symlink_to(model)
         out = tmp_path / ("other.h5" if link else "out.h5")
         line = refused(tmp_path, caffeconv(out, PROTOTXT, model), "out.h5", *(["other.h5"] if link else []))
-        assert line == f"{out}: is the input file itself; choose another name"
+        assert line == f"{out}: is a file of this conversion already; choose another name"
         assert model.read_bytes() == before
 
     @pytest.mark.skipif(

@@ -204,7 +204,7 @@ class TestToDict:
     def test_an_input_is_never_the_output(self, tmp_path: Path) -> None:
         model = write_caffemodel(tmp_path / "x.pkl", [("conv1", [values(1)])])
         before = model.read_bytes()
-        with pytest.raises(WriteError, match="is the input file itself"):
+        with pytest.raises(WriteError, match="is a file of this conversion already"):
             convert_caffemodel_to_dict(SPLITS, model, tmp_path / "x")
         assert model.read_bytes() == before
 

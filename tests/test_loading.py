@@ -115,9 +115,25 @@ class TestOptions:
     def test_an_unknown_phase(self, prototxt: Path) -> None:
         assert refusal(prototxt, phase="test") == 'phase "test": expected TRAIN or TEST'
 
+    def test_weights_for_another_phase_are_not_called_unknown(self, tmp_path: Path) -> None:
+        text = input_text("data", 1, 48) + "".join(
+            layer_text(name, "InnerProduct", "data", more=f"inner_product_param {{ num_output: 2 }} {rule}")
+            for name, rule in (("kept", ""), ("trained", "include { phase: TRAIN }"))
+        )
+        weights = [(name, [values(2, 48), values(2)]) for name in ("kept", "trained")]
+        net = load_net(write_text(tmp_path / "p", text), write_caffemodel(tmp_path / "c", weights))
+        assert [str(note) for note in net.notes] == [
+            "weights of layers that are not of this phase, level and stage are left out: trained"
+        ]
+
+    @pytest.mark.parametrize("allowed", ["all", "conv", ("conv",)])
+    def test_a_single_name_will_do(self, prototxt: Path, tmp_path: Path, allowed: str | tuple[str, ...]) -> None:
+        other = write_caffemodel(tmp_path / "x", [("other", [values(2)])])
+        assert load_net(prototxt, other, allow_missing=allowed).layers[1].blobs == ()
+
     def test_missing_weights(self, prototxt: Path, tmp_path: Path) -> None:
         other = write_caffemodel(tmp_path / "x", [("other", [values(2)])])
-        assert refusal(prototxt, other).startswith("no layer of the prototxt has weights in the caffemodel")
+        assert refusal(prototxt, other).startswith("the caffemodel seems to be of another net: conv (")
         assert load_net(prototxt, other, allow_missing=["conv"]).layers[1].blobs == ()
 
 

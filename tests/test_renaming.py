@@ -7,7 +7,7 @@ from build import one_line
 
 from caffeconv.errors import MismatchError
 from caffeconv.model import LayerWeights, Note, Result
-from caffeconv.renaming import drop_empty_parts, rename_layers
+from caffeconv.renaming import rename_layers
 
 
 def result_of(*names: str) -> Result:
@@ -61,22 +61,34 @@ def test_refusals(names: list[str], renames: dict[str, str], message: str) -> No
     assert one_line(refused.value) == message
 
 
+def test_names_of_layers_that_are_not_in_the_output_are_passed_over() -> None:
+    renamed = rename_layers(result_of("a"), {"relu": "r", "a": "b"}, others={"relu", "a"})
+    assert names_of(renamed) == ["b"]
+    assert renamed.notes[0].layer == "relu"
+    with pytest.raises(MismatchError, match="there is no layer"):
+        rename_layers(result_of("a"), {"rleu": "r"}, others={"relu", "a"})
+
+
 class TestEmptyParts:
     def test_slashes_at_the_ends_and_doubled_ones_go(self) -> None:
-        dropped = drop_empty_parts(result_of("/a", "b//c/", "d/e"))
+        dropped = rename_layers(result_of("/a", "b//c/", "d/e"))
         assert names_of(dropped) == ["a", "b/c", "d/e"]
         assert [str(note) for note in dropped.notes if note.level == "warning"] == [
             'slashes that no Keras layer can have are left out of names: "/a" -> "a" and 1 more'
         ]
 
     def test_plain_names_stay_as_they_are(self) -> None:
-        result = result_of("a", "b/c")
-        assert drop_empty_parts(result) is result
+        renamed = rename_layers(result_of("a", "b/c"))
+        assert (names_of(renamed), renamed.notes) == (["a", "b/c"], ())
+
+    def test_a_given_name_is_for_the_name_that_caffe_has(self) -> None:
+        renamed = rename_layers(result_of("/a", "a"), {"/a": "b"})
+        assert (names_of(renamed), [note.level for note in renamed.notes]) == (["b", "a"], ["info"])
 
     def test_collisions_are_refused(self) -> None:
         with pytest.raises(MismatchError, match='layers "a" and "/a" would both be called "a"'):
-            drop_empty_parts(result_of("a", "/a"))
+            rename_layers(result_of("a", "/a"))
 
     def test_a_name_of_slashes_alone_is_refused(self) -> None:
         with pytest.raises(MismatchError, match='layer "//" would get an empty name'):
-            drop_empty_parts(result_of("//"))
+            rename_layers(result_of("//"))

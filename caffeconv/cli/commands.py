@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -11,8 +13,14 @@ import click
 from click_default_group import DefaultGroup
 
 from caffeconv.cli.options import NamedShape, as_mapping, net_options
+from caffeconv.cli.text import one_line
 
 __all__ = ["main"]
+
+_FOR_KERAS_ONLY = frozenset({
+    "bgr_to_rgb", "complete_batchnorm", "depthwise", "flatten_order", "flatten_shapes", "fold_batchnorm", "rename",
+    "report", "slash",
+})  # fmt: skip
 
 _CONVERT_EXAMPLE = """
 \b
@@ -103,8 +111,8 @@ def convert(**options: Any) -> None:
     """
     from caffeconv.cli.conversion import Options, run
 
-    if options["file_format"] == "pickle" and options["report"] is not None:
-        raise click.UsageError("--report goes with --format hdf5; a pickle holds Caffe's layers, not Keras'")
+    if options["file_format"] == "pickle":
+        _refuse_keras_options(click.get_current_context())
     _guarded(lambda: run(Options(**options)))
 
 
@@ -126,19 +134,44 @@ def layers() -> None:
     """List the Caffe layer types that have weights, and what becomes of them in Keras."""
     from caffeconv.cli.report import print_rules
 
-    print_rules()
+    _guarded(print_rules)
+
+
+def _refuse_keras_options(context: click.Context) -> None:
+    """A pickle holds Caffe's layers in Caffe's layout: what changes Keras' arrays or names has no meaning for it.
+
+    caffe_weight_converter takes -n, -u and -b with a pickle and ignores them, so they pass here.
+    """
+    given = click.core.ParameterSource.COMMANDLINE
+    refused = [
+        parameter.opts[-1]
+        for parameter in context.command.params
+        if parameter.name in _FOR_KERAS_ONLY and context.get_parameter_source(parameter.name) is given
+    ]
+    if refused:
+        raise click.UsageError(f"{', '.join(refused)}: for --format hdf5 only, a pickle has Caffe's own layers")
 
 
 def _guarded(run: Callable[[], None]) -> None:
     """Run a command; what stops it on purpose is one line on stderr and exit status 1."""
     from caffeconv.errors import CaffeconvError
 
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal or a file cannot show is written as an escape, and never a reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    # So that a temporary file is removed on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         run()
+        sys.stdout.flush()
     except CaffeconvError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {one_line(str(error))}", err=True)
         sys.exit(1)
     except BrokenPipeError:
-        # The reader of our output has gone; nothing more can be said to it, nor may the interpreter try at its end.
+        # The reader of our output has seen enough, and the interpreter must not try to tell it more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        click.echo(f"error: {error.strerror or error}", err=True)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +15,7 @@ from caffeconv.errors import MismatchError
 from caffeconv.loading import load_net
 from caffeconv.model import Net, Note, Result, Shape
 from caffeconv.net import insert_splits, settle_shapes
-from caffeconv.outputs import output_path
+from caffeconv.outputs import output_path, refuse_inputs
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -97,16 +97,21 @@ def _to_keras(net: Net, path: Path, options: Options) -> None:
     result, backend = _converted(net, options)
     _refuse_warnings(result.notes, options.strict)
     sizes = [[weight.view.size for weight in layer.weights] for layer in result.layers]
-    with _progress(sizes) as progress:
+    with _report(result, path, options), _progress(sizes) as progress:
         write_keras_h5(path, result.layers, backend=backend, progress=progress)
-    if options.report is not None:
-        from caffeconv.writers.report import write_report
-
-        write_report(options.report, result)
     if options.verbose:
         print_layers(result)
     print_notes(result.notes, options.verbose)
     print_written(path, sizes)
+
+
+def _report(result: Result, path: Path, options: Options) -> contextlib.AbstractContextManager[None]:
+    if options.report is None:
+        return contextlib.nullcontext()
+    from caffeconv.writers.report import reporting
+
+    refuse_inputs(Path(options.report), [path, options.prototxt, options.caffemodel])
+    return reporting(options.report, result)
 
 
 def _converted(net: Net, options: Options) -> tuple[Result, str]:
@@ -127,7 +132,8 @@ def _converted(net: Net, options: Options) -> tuple[Result, str]:
         complete_batchnorm=options.complete_batchnorm,
     )
     names = read_renames(options.rename) if options.rename is not None else {}
-    return for_backend(rename_layers(result, names, options.slash), options.backend)
+    others = {layer.name for layer in net.layers}
+    return for_backend(rename_layers(result, names, options.slash, others), options.backend)
 
 
 def _refuse_warnings(notes: Sequence[Note], strict: bool) -> None:
@@ -137,7 +143,7 @@ def _refuse_warnings(notes: Sequence[Note], strict: bool) -> None:
         raise MismatchError(f"a warning, and --strict was given: {warnings[0]}{more}")
 
 
-@contextmanager
+@contextlib.contextmanager
 def _progress(sizes: Sequence[Sequence[int]]) -> Iterator[Callable[[int], None]]:
     """A function to tell how many bytes are done; on a terminal a bar appears once it takes long."""
     if not sys.stderr.isatty():

@@ -27,7 +27,7 @@ def read_renames(path: str) -> dict[str, str]:
 
 def _from_json(path: str, text: str) -> dict[str, str]:
     try:
-        names = json.loads(text)
+        names = json.loads(text, object_pairs_hook=lambda pairs: _unique(path, pairs))
     except json.JSONDecodeError as error:
         raise ParseError(f"{path}:{error.lineno}:{error.colno}: {error.msg}") from None
     except RecursionError:
@@ -35,6 +35,14 @@ def _from_json(path: str, text: str) -> dict[str, str]:
     if not all(isinstance(new, str) for new in names.values()):
         raise ParseError(f'{path}: expected an object of names only, like {{"conv1/7x7": "conv1"}}')
     return dict(names)
+
+
+def _unique(path: str, pairs: list[tuple[str, object]]) -> dict[str, object]:
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        twice = next(old for old, _ in pairs if sum(old == other for other, _ in pairs) > 1)
+        raise ParseError(f'{path}: a second new name for "{twice}"')
+    return names
 
 
 def _from_lines(path: str, text: str) -> dict[str, str]:

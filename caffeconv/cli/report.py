@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from caffeconv.cli.text import one_line, printable
 from caffeconv.model import KerasCall, LayerWeights, MaybeShape, Net, Note, Result
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def print_notes(notes: Iterable[Note], verbose: bool) -> None:
     """Warnings, and with `verbose` all notes, on stderr."""
     for note in notes:
         if verbose or note.level == "warning":
-            print(f"{'warning' if note.level == 'warning' else 'note'}: {_printable(str(note))}", file=sys.stderr)
+            print(f"{'warning' if note.level == 'warning' else 'note'}: {one_line(str(note))}", file=sys.stderr)
 
 
 def print_written(path: Path, sizes: Sequence[Sequence[int]]) -> None:
@@ -33,7 +34,14 @@ def print_written(path: Path, sizes: Sequence[Sequence[int]]) -> None:
     layers = sum(1 for arrays in sizes if arrays)
     arrays = sum(map(len, sizes))
     values = sum(sum(arrays) for arrays in sizes)
-    print(f"{path}: {layers} layers with weights, {arrays} arrays, {values:,} values, {path.stat().st_size:,} bytes")
+    print(
+        f"{printable(str(path))}: {_counted(layers, 'layer')} with weights, {_counted(arrays, 'array')}, "
+        f"{_counted(values, 'value')}, {_counted(path.stat().st_size, 'byte')}"
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def print_result(result: Result, path: Path) -> None:
@@ -105,11 +113,6 @@ def _blobs(names: Sequence[str], shapes: Sequence[MaybeShape]) -> str:
     return ", ".join(f"{name} {readable_shape(shape)}" for name, shape in zip(names, shapes, strict=True))
 
 
-def _printable(text: str) -> str:
-    """Names come from untrusted files: control characters must not reach a terminal."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
-
 def _table(*columns: str) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -123,7 +126,7 @@ def _table(*columns: str) -> Table:
 def _add_row(table: Table, *cells: str) -> None:
     from rich.text import Text
 
-    table.add_row(*(Text(_printable(cell)) for cell in cells))
+    table.add_row(*(Text(printable(cell)) for cell in cells))
 
 
 def _print_table(table: Table) -> None:

@@ -143,8 +143,7 @@ def insert_splits(net: Net) -> Net:
                 stem = f"{blob}_{layer.name}_{position}_split"
                 moved[made] = (stem, len(layers))
                 layers.append(_split_layer(layer, stem, Source(place, position), blob, shape, uses[made]))
-                weights = layer.param.loss_weight
-                handed_out[made] = int(position < len(weights) and weights[position] != 0)
+                handed_out[made] = int(any(layer.param.loss_weight[position : position + 1]))
     return dataclasses.replace(net, layers=tuple(layers))
 
 

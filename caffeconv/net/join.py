@@ -8,18 +8,15 @@ file has nothing of that name, this refuses.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 from collections.abc import Collection, Mapping, Sequence
 
 from caffeconv.errors import MismatchError
-from caffeconv.model import Blob, Layer, Net, Note, PartialShape, Shape
+from caffeconv.model import Blob, Layer, Net, PartialShape, Shape
+from caffeconv.net.gaps import check_missing, list_leftovers
 from caffeconv.shapes import expected_blobs
 
-__all__ = ["ALL", "StoredLayer", "join_weights"]
-
-ALL = "all"
-"""Among the names of layers that may lack weights: every layer may."""
+__all__ = ["StoredLayer", "join_weights"]
 
 # Layer types that forks store with other blobs than Caffe does; the rules tell the dialects apart by their blobs.
 _DIALECTS = frozenset({"BatchNorm", "Normalize"})
@@ -41,11 +38,14 @@ class _Slot:
     blob: int
 
 
-def join_weights(net: Net, stored: Sequence[StoredLayer], allow_missing: Collection[str] = ()) -> Net:
+def join_weights(
+    net: Net, stored: Sequence[StoredLayer], allow_missing: Collection[str] = (), left_out: Collection[str] = ()
+) -> Net:
     """`net` with the arrays of `stored`, each under the shape that its layer gives it.
 
     A file layer goes to the first layer of its name, so the last of several copies wins. Layers that share a
-    parameter (`param { name: … }`) get the array that was written last to any of them.
+    parameter (`param { name: … }`) get the array that was written last to any of them. `left_out` are layers of the
+    prototxt that `net` does not have because they belong to another phase, level or stage.
 
     Raises:
         MismatchError: a layer that has weights in Caffe has none in `stored` and is not in `allow_missing`; the
@@ -72,7 +72,8 @@ def join_weights(net: Net, stored: Sequence[StoredLayer], allow_missing: Collect
             slot = _Slot(index, number)
             filled[owners.get(slot, slot)] = _fit(blob, shapes[number] if shapes is not None else None, layer, number)
     layers, missing = _fill(net.layers, expected, counts, owners, filled)
-    notes = [*net.notes, *_check_missing(net, stored, missing, allow_missing), *_leftovers(net, stored)]
+    names = [each.name for each in stored if each.blobs]
+    notes = [*net.notes, *check_missing(net, names, missing, allow_missing), *list_leftovers(net, names, left_out)]
     return dataclasses.replace(net, layers=layers, notes=tuple(notes))
 
 
@@ -176,49 +177,3 @@ def _as_sharer(blob: Blob, shape: PartialShape) -> Blob:
     if len(known) == len(shape) and known != blob.shape and math.prod(known) == blob.array.size:
         return blob.reshaped(known)
     return blob
-
-
-def _check_missing(
-    net: Net, stored: Sequence[StoredLayer], missing: Sequence[Layer], allowed: Collection[str]
-) -> list[Note]:
-    refused = [layer for layer in missing if ALL not in allowed and layer.name not in allowed]
-    names = [each.name for each in stored if each.blobs]
-    if refused:
-        known = {layer.name for layer in net.layers}
-        if not known.intersection(names):
-            there = f'has weights for "{names[0]}" and {len(names) - 1} more' if names else "has no weights at all"
-            raise MismatchError(f"no layer of the prototxt has weights in the caffemodel, which {there}")
-        raise MismatchError(_missing_message(net, refused, [name for name in names if name not in known] or names))
-    return [
-        Note("warning", layer.name, f"{layer.type} without weights in the caffemodel; left out") for layer in missing
-    ]
-
-
-def _missing_message(net: Net, refused: Sequence[Layer], candidates: Sequence[str]) -> str:
-    layer = refused[0]
-    twice = sum(other.name == layer.name for other in net.layers) > 1
-    near = difflib.get_close_matches(layer.name, candidates, n=1, cutoff=0.0)
-    if twice:
-        hint = "; several layers bear this name, and Caffe gives the weights to the first"
-    else:
-        hint = f'; the nearest name in the caffemodel is "{near[0]}"' if near else ""
-    more = f" (and {len(refused) - 1} more layers)" if len(refused) > 1 else ""
-    option = f"--allow-missing {layer.name}" if len(refused) == 1 else f"--allow-missing {ALL}"
-    return f'{layer.name} ({layer.type}){more} has no weights in the caffemodel{hint}; "{option}" goes on without'
-
-
-def _leftovers(net: Net, stored: Sequence[StoredLayer]) -> list[Note]:
-    known = {layer.name for layer in net.layers}
-    unused = list(dict.fromkeys(each.name for each in stored if each.blobs and each.name not in known))
-    notes = []
-    if unused:
-        shown = ", ".join(unused[:5]) + (f" and {len(unused) - 5} more" if len(unused) > 5 else "")
-        notes.append(Note("warning", None, f"weights of layers that the prototxt does not have are left out: {shown}"))
-    seen: set[str] = set()
-    for each in stored:
-        if each.blobs and each.name in known and each.name in seen:
-            notes.append(
-                Note("warning", each.name, "stored several times in the caffemodel; the last one counts, as in Caffe")
-            )
-        seen.add(each.name)
-    return notes

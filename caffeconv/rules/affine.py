@@ -79,7 +79,7 @@ def _along_axes(layer: Layer, context: Context, axis: int, gamma: Array | None, 
         if channels is None:
             raise UnsupportedError("a single value for all channels, whose number is unknown")
         gamma, beta = (None if array is None else np.broadcast_to(array, (channels,)) for array in (gamma, beta))
-        return affine(gamma, beta)
+        return affine(gamma, beta, 1 if shape is not None and len(shape) > 2 and context.keeps_axes(len(shape)) else -1)
     if shape is None and axis == 1 and blob.ndim == 1:
         return affine(gamma, beta)
     if shape is None:
@@ -89,8 +89,7 @@ def _along_axes(layer: Layer, context: Context, axis: int, gamma: Array | None, 
         raise UnsupportedError(
             f"an array of shape {blob.shape} from axis {axis} on of {shape}, which Keras cannot hold"
         )
-    kept = len(shape) < 3 or (context.order is not None and context.order.kind == "same")
-    axes = list(range(1, len(shape))) if kept else [*range(2, len(shape)), 1]
+    axes = list(range(1, len(shape))) if context.keeps_axes(len(shape)) else [*range(2, len(shape)), 1]
     return _at(shape, axes, range(start, start + blob.ndim), gamma, beta)
 
 

@@ -14,8 +14,8 @@ from caffeconv.errors import UnsupportedError
 from caffeconv.model import Array, Shape, Weight
 
 __all__ = [
-    "broadcast_alpha", "convolution_kernel", "dense_kernel", "depthwise_kernel", "dilated_kernel", "gate_rows",
-    "grouped_to_dense", "statistics", "vector",
+    "broadcast_alpha", "convolution_kernel", "dense_kernel", "depthwise_kernel", "dilated_kernel",
+    "features_channels_last", "gate_rows", "grouped_to_dense", "statistics", "vector",
 ]  # fmt: skip
 
 _LARGEST_EXPANSION = 1 << 28  # values: 1 GiB, far beyond any real layer
@@ -122,6 +122,23 @@ def _split_rows(rows: Array, segment: Shape) -> Array:
     return np.lib.stride_tricks.as_strided(rows, (*segment, *rows.shape[1:]), (*strides, *rest), writeable=False)
 
 
+def features_channels_last(weight: Weight, segments: Sequence[Shape]) -> Weight:
+    """A value for each feature, in the order of inputs flattened channels-last; a single one for all stays.
+
+    Raises:
+        UnsupportedError: the segments do not add up to the features.
+    """
+    sizes = [math.prod(segment) for segment in segments]
+    values = weight.view.reshape(-1)
+    if values.size == 1:
+        return weight
+    if sum(sizes) != values.size:
+        raise UnsupportedError(f"its input has {values.size} features, the flattened shapes {segments} {sum(sizes)}")
+    parts = np.split(values, np.cumsum(sizes)[:-1])
+    turned = [np.moveaxis(part.reshape(shape), 0, -1).ravel() for part, shape in zip(parts, segments, strict=True)]
+    return _weight(weight.name, np.concatenate(turned).reshape(weight.shape))
+
+
 def statistics(mean: Array, variance: Array, factor: Array | None) -> tuple[Weight, Weight]:
     """(C), (C), (1) -> moving_mean (C), moving_variance (C), both divided by the factor; factor 0 gives zeros.
 
@@ -137,9 +154,10 @@ def statistics(mean: Array, variance: Array, factor: Array | None) -> tuple[Weig
     )
 
 
-def broadcast_alpha(blob: Array, rank: int) -> Weight:
-    """(C) or () -> (1, …, C) for `rank` axes behind the batch; one shared value -> (1, …, 1)."""
-    return _weight("alpha", blob.reshape(*[1] * (rank - 1), -1))
+def broadcast_alpha(blob: Array, rank: int, first: bool) -> Weight:
+    """(C) or () -> (1, …, C), or (C, 1, …) if `first`, for `rank` axes behind the batch; one value -> (1, …, 1)."""
+    ones = [1] * (rank - 1)
+    return _weight("alpha", blob.reshape(-1, *ones) if first else blob.reshape(*ones, -1))
 
 
 def gate_rows(blob: Array, order: Sequence[int]) -> Array:

@@ -10,11 +10,14 @@ from caffeconv.errors import UnsupportedError
 from caffeconv.model import Array, KerasCall, Layer, Weight
 from caffeconv.rules.arrays import convolution_kernel, depthwise_kernel, dilated_kernel, grouped_to_dense, vector
 from caffeconv.rules.blobs import bottom_shape, channel_count, check_size, take
-from caffeconv.rules.record import Context, Parts
+from caffeconv.rules.record import Context, Convert, Parts
 from caffeconv.shapes.params import optional, required
 from caffeconv.shapes.windows import Window, convolution_windows
 
-__all__ = ["convolution", "convolution_3d", "deconvolution", "deconvolution_3d", "depthwise_convolution"]
+__all__ = [
+    "channels_moved_last", "convolution", "convolution_3d", "deconvolution", "deconvolution_3d",
+    "depthwise_convolution",
+]  # fmt: skip
 
 _MOST_AXES = 3
 
@@ -29,6 +32,19 @@ def convolution(layer: Layer, context: Context) -> Parts:
     if group > 1 and kernel.shape[1] == 1 and context.depthwise == "depthwise" and _fits_depthwise(windows):
         return _depthwise(layer, kernel, biases, group, windows)
     return _convolution(layer, kernel, biases, group, windows)
+
+
+def channels_moved_last(rule: Convert) -> Convert:
+    """The rule for a type that takes maps, in Keras with channels last: a bottom that has Caffe's axes is permuted."""
+
+    def convert(layer: Layer, context: Context) -> Parts:
+        parts, shape = rule(layer, context), bottom_shape(layer)
+        if shape is None or len(shape) < 3 or not context.keeps_axes(len(shape)):
+            return parts
+        permute = KerasCall("Permute", (("dims", (*range(2, len(shape)), 1)),))
+        return dataclasses.replace(parts, before=(permute, *parts.before))
+
+    return convert
 
 
 def depthwise_convolution(layer: Layer, context: Context) -> Parts:
@@ -149,6 +165,7 @@ def _sliding(
     """
     after: tuple[KerasCall, ...] = ()
     warnings: tuple[str, ...] = ()
+    windows = _reached(layer, windows)
     if _strided(windows) and _dilated(windows):
         strides = tuple(window.stride for window in windows)
         after = (KerasCall(f"MaxPooling{len(windows)}D", (("pool_size", 1), ("strides", _sizes(strides)))),)
@@ -161,10 +178,23 @@ def _sliding(
     return Parts(call, weights, before, after, _axis_notes(layer), warnings)
 
 
+def _reached(layer: Layer, windows: Windows) -> Windows:
+    """The windows, padded behind where even the first sticks out by less than the stride, as Caffe lets it."""
+    shape = bottom_shape(layer)
+    if shape is None or len(shape) <= len(windows):
+        return windows
+    rooms = [w.room(size) for w, size in zip(windows, shape[-len(windows) :], strict=True)]
+    return tuple(
+        dataclasses.replace(w, pad=(w.pad[0], w.pad[1] - room)) if -w.stride < room < 0 and not w.same else w
+        for w, room in zip(windows, rooms, strict=True)
+    )
+
+
 def _deconvolution(layer: Layer, kernel: Array, biases: Sequence[Array], windows: Windows) -> Parts:
     notes = _axis_notes(layer)
-    # Keras refuses a dilation where there is a stride, and Keras 2 ignores it in three dimensions.
-    if _dilated(windows) and (_strided(windows) or len(windows) == _MOST_AXES):
+    # Keras refuses a dilation where there is a stride; Keras 2 ignores it in three dimensions and wants one for all.
+    several = len({window.dilation for window in windows}) > 1
+    if several or (_dilated(windows) and (_strided(windows) or len(windows) == _MOST_AXES)):
         kernel = dilated_kernel(kernel, [window.dilation for window in windows])
         windows = tuple(dataclasses.replace(w, kernel=w.extent, dilation=1) for w in windows)
         notes = (*notes, "its dilation is written as zeros in the kernel, since Keras has none here")

@@ -10,6 +10,7 @@ from caffeconv.errors import UnsupportedError
 from caffeconv.model import Array, KerasCall, Layer, Shape
 from caffeconv.rules.arrays import broadcast_alpha, dense_kernel, vector
 from caffeconv.rules.blobs import bottom_shape, channel_count, check_size, matrix, take
+from caffeconv.rules.features import flattened_from, unknown_order
 from caffeconv.rules.record import Context, Parts
 
 __all__ = ["embed", "inner_product", "margin_inner_product", "prelu"]
@@ -38,13 +39,9 @@ def _dense(layer: Layer, context: Context, weight: Array, transposed: bool, bias
     if axis == 0:
         warnings.append("it multiplies the samples of a batch, too: in Keras make one row of the whole batch before it")
     if segments is None:
-        warnings.append(
-            "the order of its inputs cannot be known, the kernel is left in Caffe's (channels first): "
-            f"give --input-shape, or --flatten-shape {layer.name}=C,H,W if it stands behind flattened feature maps"
-        )
+        warnings.append(unknown_order(layer, "kernel is"))
     elif segments:
-        shapes = " + ".join("×".join(map(str, segment)) for segment in segments)
-        notes = (f"kernel rows reordered from channels-first ({shapes}) to channels-last, as Keras flattens",)
+        notes = (f"kernel rows reordered {flattened_from(segments)}",)
     kernel = dense_kernel(weight, transposed, segments or ())
     for blob in biases:
         check_size("bias", blob, kernel.shape[1])
@@ -101,20 +98,24 @@ def embed(layer: Layer, _: Context) -> Parts:
     return Parts(call, (dense_kernel(table, True, (), "embeddings"),), notes=notes)
 
 
-def prelu(layer: Layer, _: Context) -> Parts:
-    """(C), or () when shared (`prelu_layer.cpp`) -> alpha (1, …, C) or (1, …, 1) with the other axes shared."""
+def prelu(layer: Layer, context: Context) -> Parts:
+    """(C), or () when shared (`prelu_layer.cpp`) -> alpha (1, …, C) or (1, …, 1) with the other axes shared.
+
+    Where Keras has Caffe's axes, alpha is (C, 1, …).
+    """
     (blob,) = take(layer, 1)
     shape, channels = bottom_shape(layer), channel_count(layer)
     rank = 3 if shape is None else max(len(shape) - 1, 1)
     shared = layer.param.prelu_param.channel_shared
     if shared or channels is not None:
         check_size("slope", blob, 1 if shared else channels or 1)
-    axes = list(range(1, rank + 1 if shared else rank))
+    first = shape is not None and not shared and context.keeps_axes(len(shape))
+    axes = list(range(2, rank + 1)) if first else list(range(1, rank + 1 if shared else rank))
     warnings: tuple[str, ...] = ()
     if shape is None:
         warnings = ("the number of its axes cannot be known; alpha is shaped for an input (N, H, W, C)",)
     return Parts(
         KerasCall("PReLU", (("shared_axes", axes),) if axes else ()),
-        (broadcast_alpha(blob, rank),),
+        (broadcast_alpha(blob, rank, first),),
         warnings=warnings,
     )

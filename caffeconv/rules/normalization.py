@@ -81,8 +81,7 @@ def _normalized(layer: Layer, context: Context, epsilon: float, own: Affine, sto
 def _channel_axis(layer: Layer, context: Context) -> int:
     """Where Keras finds the axis that Caffe has behind the batch: last, but for a blob whose axes it keeps."""
     shape = bottom_shape(layer)
-    kept = context.order is not None and context.order.kind == "same" and shape is not None and len(shape) > 2
-    return 1 if kept else -1
+    return 1 if shape is not None and len(shape) > 2 and context.keeps_axes(len(shape)) else -1
 
 
 def round_epsilon(value: float) -> float:

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from caffeconv.model import KerasCall, Layer, LayerWeights, Shape, Weight
+from caffeconv.model import KerasCall, Layer, LayerWeights, Weight
 from caffeconv.rules.flattening import Order
+from caffeconv.rules.segments import Segments
 
 __all__ = ["Context", "Convert", "Parts", "Rule"]
 
@@ -17,16 +18,21 @@ class Context:
     """What a rule is told besides the layer itself.
 
     `segments` are the shapes, in Caffe's axis order, of the blobs that were flattened and put one behind the other
-    to make the input of an InnerProduct or a recurrent layer; `None` where that is not known, and empty where
-    Caffe's order is Keras' order. `order` is that of the first bottom. `scale` is the Scale layer to fuse into a
-    BatchNorm.
+    to make the input of the layer, along which its arrays lie; `None` where that is not known, and empty where
+    Caffe's order is Keras' order. `static` are those of a recurrent layer's static input. `order` is that of the
+    first bottom. `scale` is the Scale layer to fuse into a BatchNorm.
     """
 
-    segments: tuple[Shape, ...] | None = ()
+    segments: Segments = ()
     order: Order | None = None
     scale: Layer | None = None
     depthwise: Literal["depthwise", "conv2d"] = "depthwise"
     flatten_order: Literal["hwc", "chw"] = "hwc"
+    static: Segments = ()
+
+    def keeps_axes(self, rank: int) -> bool:
+        """Whether a bottom with so many axes has them in Keras where Caffe has them."""
+        return rank < 3 or (self.order is not None and self.order.kind != "spatial")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

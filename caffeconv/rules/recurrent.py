@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from caffeconv.errors import UnsupportedError
 from caffeconv.model import Array, KerasCall, Layer, LayerWeights
 from caffeconv.rules.arrays import dense_kernel, gate_rows, vector
 from caffeconv.rules.blobs import check_size, matrix, take
+from caffeconv.rules.features import flattened_from, unknown_order
 from caffeconv.rules.record import Context, Parts
 
 __all__ = ["fork_lstm", "lstm", "rnn"]
@@ -59,7 +62,7 @@ def rnn(layer: Layer, context: Context) -> Parts:
         KerasCall("Dense", (("units", output.shape[0]), ("activation", "tanh"))),
     )
     note = f'the output part is a second Keras layer, "{dense.name}", behind it'
-    return Parts(parts.keras, parts.weights, parts.before, notes=(*parts.notes, note), extra=(dense,))
+    return dataclasses.replace(parts, notes=(*parts.notes, note), extra=(dense,))
 
 
 def _check_rows(rows: int, bias: Array, *matrices: Array) -> None:
@@ -70,19 +73,24 @@ def _check_rows(rows: int, bias: Array, *matrices: Array) -> None:
 
 
 def _recurrent(layer: Layer, context: Context, name: str, inputs: list[Array], recurrent: Array, bias: Array) -> Parts:
-    segments = context.segments or ()
-    kernel = dense_kernel(inputs[0], False, segments)
-    notes = [_TIME]
-    if len(inputs) > 1:
-        both = np.concatenate([kernel.array, *(array.T for array in inputs[1:])])
-        kernel = dense_kernel(both, True, ())
+    kernels = [
+        dense_kernel(array, False, segments or ())
+        for array, segments in zip(inputs, (context.segments, context.static), strict=False)
+    ]
+    kernel, notes = kernels[0], [_TIME]
+    if len(kernels) > 1:
+        kernel = dense_kernel(np.concatenate([each.array for each in kernels]), True, ())
         notes.append(_STATIC)
-    if segments:
-        notes.append(f"kernel rows reordered to channels-last for a sequence of maps {segments[0]}")
+    if context.segments:
+        notes.append(f"kernel rows reordered {flattened_from(context.segments)}")
+    if len(kernels) > 1 and context.static:
+        notes.append(f"kernel rows of the static input reordered {flattened_from(context.static)}")
+    unknown = context.segments is None or (len(kernels) > 1 and context.static is None)
+    warnings = (unknown_order(layer, "kernel is"),) if unknown else ()
     if layer.param.recurrent_param.expose_hidden:
         notes.append(_EXPOSED)
     arguments: list[tuple[str, object]] = [("units", recurrent.shape[1]), ("return_sequences", True)]
     if name == "LSTM":
         arguments.append(("recurrent_activation", "sigmoid"))
     weights = (kernel, dense_kernel(recurrent, False, (), "recurrent_kernel"), vector("bias", bias))
-    return Parts(KerasCall(name, tuple(arguments)), weights, notes=tuple(notes))
+    return Parts(KerasCall(name, tuple(arguments)), weights, notes=tuple(notes), warnings=warnings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from caffeconv.rules.affine import bias, scale
 from caffeconv.rules.blobs import without_masks
 from caffeconv.rules.convolution import (
+    channels_moved_last,
     convolution,
     convolution_3d,
     deconvolution,
@@ -15,6 +16,7 @@ from caffeconv.rules.convolution import (
     depthwise_convolution,
 )
 from caffeconv.rules.dense import embed, inner_product, margin_inner_product, prelu
+from caffeconv.rules.features import by_feature
 from caffeconv.rules.normalization import batch_norm, fork_batch_norm, normalize
 from caffeconv.rules.record import Rule
 from caffeconv.rules.recurrent import fork_lstm, lstm, rnn
@@ -41,20 +43,20 @@ _SQUEEZED = "W, [b,] mask W, [mask b,] statistics"
 _MEANFIELD = ("spatial_weights", "bilateral_weights", "compatibility")
 
 _BVLC = {
-    "BatchNorm":     Rule(_NORM_BLOBS, _NORM, _NORM_WEIGHTS, batch_norm),
-    "Bias":          Rule("beta", _NORM, "beta, moving_mean, moving_variance", bias),
-    "Convolution":   Rule("W, [b]", _CONV, _CONV_KERNEL, convolution),
-    "Deconvolution": Rule("W, [b]", _DECONV, _KERNEL, deconvolution),
+    "BatchNorm":     Rule(_NORM_BLOBS, _NORM, _NORM_WEIGHTS, by_feature(batch_norm)),
+    "Bias":          Rule("beta", _NORM, "beta, moving_mean, moving_variance", by_feature(bias)),
+    "Convolution":   Rule("W, [b]", _CONV, _CONV_KERNEL, channels_moved_last(convolution)),
+    "Deconvolution": Rule("W, [b]", _DECONV, _KERNEL, channels_moved_last(deconvolution)),
     "Embed":         Rule("W, [b]", "Embedding", "embeddings", embed),
     "InnerProduct":  Rule("W, [b]", "Dense", _KERNEL, inner_product),
     "LSTM":          Rule("W_xc, b_c, [W_xc_static,] W_hc", "LSTM", _LSTM_WEIGHTS, lstm),
-    "PReLU":         Rule("slope", "PReLU", "alpha", prelu),
+    "PReLU":         Rule("slope", "PReLU", "alpha", by_feature(prelu)),
     "Parameter":     Rule("value", _NONE, "weights_0", stored("weights_0")),
     "RNN":           Rule(_RNN_BLOBS, "SimpleRNN and Dense", f"{_LSTM_WEIGHTS}; kernel, bias", rnn),
-    "Scale":         Rule("[gamma,] [beta]", _NORM, _SCALE_WEIGHTS, scale),
+    "Scale":         Rule("[gamma,] [beta]", _NORM, _SCALE_WEIGHTS, by_feature(scale)),
 }  # fmt: skip
 
-_BN = Rule("scale, shift, [mean, variance]", _NORM, _FULL_NORM_WEIGHTS, fork_batch_norm)
+_BN = Rule("scale, shift, [mean, variance]", _NORM, _FULL_NORM_WEIGHTS, by_feature(fork_batch_norm))
 _DW = Rule("W, [b]", _DEPTHWISE, "depthwise_kernel, [bias]", depthwise_convolution)
 _MARGIN = Rule("W", "Dense", "kernel", margin_inner_product)
 _NUMBER = Rule("scale", _NONE, "scale", stored("scale"))

@@ -72,5 +72,6 @@ def _create_beside(target: Path) -> Path:
 
 
 def _write_error(path: StrPath, error: OSError) -> WriteError:
-    reason = " ".join((error.strerror or str(error)).split())
+    # HDF5 puts its own state into the text of an error; the system's words for its number say what is wrong.
+    reason = os.strerror(error.errno) if error.errno else " ".join((error.strerror or str(error)).split())
     return WriteError(f"{os.fspath(path)}: cannot be written: {reason}")

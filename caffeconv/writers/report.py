@@ -8,20 +8,25 @@ The fields are those of `caffeconv.description`.
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 
 from caffeconv.description import describe_result
 from caffeconv.model import Result
 from caffeconv.writers.atomic import StrPath, replacing
 
-__all__ = ["write_report"]
+__all__ = ["reporting"]
 
 
-def write_report(path: StrPath, result: Result) -> None:
-    """Write what a conversion made of every layer.
+@contextlib.contextmanager
+def reporting(path: StrPath, result: Result) -> Iterator[None]:
+    """Write what a conversion made of every layer; the file appears when the block ends well, and only then.
 
     Raises WriteError when the file cannot be written; what was at `path` is still there then.
     """
     text = json.dumps(describe_result(result), indent=1, ensure_ascii=False)
     with replacing(path) as temporary:
-        temporary.write_text(text + "\n", "utf-8")
+        # A name that came from no text may hold what is no character.
+        temporary.write_text(text + "\n", "utf-8", errors="backslashreplace")
+        yield

@@ -55,7 +55,7 @@ class TestHappyPath:
         outcome = caffeconv(tmp_path / "out", *plain)
         assert (outcome.status, outcome.err) == (0, "")
         size = (tmp_path / "out.h5").stat().st_size
-        assert outcome.out == f"{tmp_path / 'out.h5'}: 1 layers with weights, 2 arrays, 8 values, {size:,} bytes\n"
+        assert outcome.out == f"{tmp_path / 'out.h5'}: 1 layer with weights, 2 arrays, 8 values, {size:,} bytes\n"
         assert written(tmp_path) == ["out.h5"]
         np.testing.assert_array_equal(kernel(tmp_path / "out.h5", "conv"), values(2, 3, 1, 1).transpose(2, 3, 1, 0))
 
@@ -81,7 +81,7 @@ class TestHappyPath:
     def test_a_process_of_its_own(self, plain: tuple[Path, Path], tmp_path: Path) -> None:
         outcome = in_a_process("out", "in/p", "in/c", folder=tmp_path)
         assert (outcome.status, outcome.err) == (0, "")
-        assert outcome.out.startswith("out.h5: 1 layers with weights, 2 arrays, 8 values, ")
+        assert outcome.out.startswith("out.h5: 1 layer with weights, 2 arrays, 8 values, ")
         assert outcome.out.count("\n") == 1
         assert written(tmp_path) == ["out.h5"]
 
@@ -168,7 +168,7 @@ class TestOptions:
         files = model(tmp_path, PLAIN + layer_text("odd", "Strange", "conv"), [*PLAIN_WEIGHTS, ("odd", [values(3)])])
         with_it = caffeconv(tmp_path / "a", *files)
         without = caffeconv(option, tmp_path / "b", *files)
-        assert with_it.err == "warning: odd: type Strange is not known; its 1 arrays are written as stored\n"
+        assert with_it.err == "warning: odd: type Strange is not known; its arrays are written as stored\n"
         assert without.err == "warning: odd: type Strange is not known; left out\n"
         assert (layer_names(tmp_path / "a.h5"), layer_names(tmp_path / "b.h5")) == (["conv", "odd"], ["conv"])
 

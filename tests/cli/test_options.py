@@ -93,7 +93,7 @@ class TestReport:
     def test_is_not_for_pickles(self, tmp_path: Path) -> None:
         outcome = caffeconv("-f", "pickle", tmp_path / "out", *LENET, "--report", tmp_path / "report.json")
         assert outcome.status == 2
-        assert "--report goes with --format hdf5" in outcome.err
+        assert "--report: for --format hdf5 only" in outcome.err
         assert list(tmp_path.iterdir()) == []
 
     def test_that_cannot_be_written(self, tmp_path: Path) -> None:

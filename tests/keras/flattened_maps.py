@@ -18,15 +18,15 @@ def channels_last(array: Array) -> Array:
 
 
 def flattened_channels_last(vectors: Array, segments: Sequence[tuple[int, ...]]) -> Array:
-    """What Keras' Flatten and Concatenate make of maps that Caffe has flattened channels first."""
+    """What Keras' Flatten and Concatenate make of maps that Caffe has flattened channels first, on the last axis."""
     ends = np.cumsum([math.prod(segment) for segment in segments])
-    maps = np.split(vectors, ends[:-1], axis=1)
+    maps = np.split(vectors, ends[:-1], axis=-1)
     return np.concatenate(
         [
-            channels_last(part.reshape(-1, *segment)).reshape(len(vectors), -1)
+            channels_last(part.reshape(-1, *segment)).reshape(*vectors.shape[:-1], -1)
             for part, segment in zip(maps, segments, strict=True)
         ],
-        axis=1,
+        axis=-1,
     )
 
 

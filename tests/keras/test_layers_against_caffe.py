@@ -28,6 +28,7 @@ FUSED = {
     "batch_norm_edges/vector_bn": "vector_scale",
     "batch_norm_edges/volume_bn": "volume_scale",
     "batch_norm_old_params/bn": "scale",
+    "flattened_features/norm": "norm_scale",
     "depthwise_net/conv1_bn": "conv1_scale",
     "depthwise_net/conv2_dw_bn": "conv2_dw_scale",
     "residual_block/conv1/bn": "conv1/scale",
@@ -50,8 +51,30 @@ SEGMENTS: dict[str, list[tuple[int, ...]]] = {
     "inner_product_flattened/behind_reshape": [(4, 2, 3)],
     "inner_product_flattened/behind_concat": [(4, 4, 6), (4, 2, 3)],
     "inner_product_flattened/behind_spp": [(4, 1, 1), (4, 2, 2)],
+    "flattened_features/norm": [(4, 2, 3)],
+    "flattened_features/norm_alone": [(4, 2, 3)],
+    "flattened_features/slopes": [(4, 2, 3)],
+    "flattened_features/one_slope": [(4, 2, 3)],
+    "flattened_features/offsets": [(4, 2, 3)],
+    "flattened_features/factors": [(4, 2, 3), (5,), (4, 2, 3)],
+    "flattened_features/behind_part": [(4, 2, 3)],
+    "flattened_features/behind_tiles": [(4, 2, 3), (4, 2, 3)],
+    "flattened_features/behind_pixel": [(4, 2, 3)],
+    "flattened_features/of_steps": [(4, 2, 3)],
+    "flattened_features/sequence": [(4, 2, 3)],
 }
 """The maps (C, H, W) that were flattened and put one behind the other to make a vector; a Keras model does the same."""
+
+VECTORS = {"flattened_features/behind_pixel": (6, 24)}
+"""Vectors with axes of size 1 behind them."""
+
+SAME_AXES = {
+    "lstm/scores",
+    "flattened_features/rows_factor",
+    "flattened_features/rows_norm",
+    "flattened_features/rows_slopes",
+}
+"""Layers between others that keep Caffe's axes in Keras."""
 
 Case = tuple[str, int]
 
@@ -92,7 +115,7 @@ def test_computes_what_caffe_computes(case: str, keras: Any, conversions: Callab
     assert described[0]["caffe_layers"] == [name, FUSED[case]] if case in FUSED else [name]
     run = Run(fixture, name, described[0]["caffe_layers"][-1])
     if run.type in ("LSTM", "RNN"):
-        check_recurrent(keras, layers, described, run)
+        check_recurrent(keras, layers, described, run, SEGMENTS.get(case))
         return
     for x, y in zip(*_in_keras_order(case, run), strict=True):
         model = layers.load_into(chain(keras, described, x.shape[1:]))
@@ -101,10 +124,14 @@ def test_computes_what_caffe_computes(case: str, keras: Any, conversions: Callab
 
 def _in_keras_order(case: str, run: Run) -> tuple[list[Array], list[Array]]:
     """What goes into the Keras layer and what must come out, as often as the layer runs."""
-    if run.type == "Embed" or case == "lstm/scores":  # no maps: the axes are those of Caffe
+    if run.type == "Embed" or case in SAME_AXES:  # no maps: the axes are those of Caffe
         return run.bottoms, run.tops
+    if case in ("flattened_features/rows_convolved", "flattened_features/rows_spread"):
+        return run.bottoms, [channels_last(run.tops[0])]
     if case in SEGMENTS:
-        return [flattened_channels_last(run.bottoms[0], SEGMENTS[case])], run.tops
+        x, y, segments = run.bottoms[0].reshape(VECTORS.get(case, run.bottoms[0].shape)), run.tops[0], SEGMENTS[case]
+        by_feature = run.type != "InnerProduct"
+        return [flattened_channels_last(x, segments)], [flattened_channels_last(y, segments) if by_feature else y]
     if case == "inner_product_axis/axis_0":  # the batch is one of the axes that are multiplied
         return [run.bottoms[0].reshape(1, -1)], [run.tops[0][np.newaxis]]
     if run.type == "InnerProduct":
@@ -117,7 +144,9 @@ def _in_keras_order(case: str, run: Run) -> tuple[list[Array], list[Array]]:
     return [channels_last(x) for x in run.bottoms], [channels_last(y) for y in run.tops]
 
 
-def check_recurrent(keras: Any, layers: Layers, described: list[Described], run: Run) -> None:
+def check_recurrent(
+    keras: Any, layers: Layers, described: list[Described], run: Run, segments: list[tuple[int, ...]] | None
+) -> None:
     """Sequence by sequence: each begins where `cont` is 0, and Keras knows only whole ones.
 
     A static input is put behind x in every step; the first state counts where `cont` begins with 1.
@@ -129,8 +158,10 @@ def check_recurrent(keras: Any, layers: Layers, described: list[Described], run:
     steps, batch = marks.shape
     x = np.moveaxis(x, 2, -1) if x.ndim > 3 else x  # (T, N, C, H, W): Keras flattens (H, W, C)
     x = x.reshape(steps, batch, -1)
+    x = flattened_channels_last(x, segments) if segments else x
     if len(others) > count * exposed:
-        x = np.concatenate([x, np.broadcast_to(others[0], (steps, *others[0].shape))], axis=2)
+        static = channels_last(others[0]).reshape(batch, -1)
+        x = np.concatenate([x, np.broadcast_to(static, (steps, *static.shape))], axis=2)
     units = described[0]["keras"]["arguments"]["units"]
     model = layers.load_into(recurrent(keras, described, x.shape[2], count))
     for sample in range(batch):

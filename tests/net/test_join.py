@@ -196,22 +196,24 @@ class TestMissing:
     def test_several_layers(self) -> None:
         text = self.TEXT + layer_text("fc", "InnerProduct", "conv2", more=DENSE)
         assert refusal(text, self.WEIGHTS) == (
-            "conv2 (Convolution) (and 1 more layers) has no weights in the caffemodel; the nearest name in the "
-            'caffemodel is "conv1"; "--allow-missing all" goes on without'
+            'conv2 (Convolution) has no weights in the caffemodel; the nearest name in the caffemodel is "conv1"; '
+            'without weights, too: fc; "--allow-missing all" goes on without'
         )
 
     def test_a_wholly_different_file(self) -> None:
         assert refusal(self.TEXT, ("x", [W]), ("y", [W])) == (
-            'no layer of the prototxt has weights in the caffemodel, which has weights for "x" and 1 more'
+            "the caffemodel seems to be of another net: conv1 (Convolution) has no weights in the caffemodel; the "
+            'nearest name in the caffemodel is "y"; without weights, too: conv2; "--allow-missing all" goes on without'
         )
 
     def test_a_file_without_weights(self) -> None:
-        assert (
-            refusal(self.TEXT) == "no layer of the prototxt has weights in the caffemodel, which has no weights at all"
+        assert refusal(self.TEXT) == (
+            "the caffemodel has no weights at all: conv1 (Convolution) has no weights in the caffemodel; without "
+            'weights, too: conv2; "--allow-missing all" goes on without'
         )
 
     @pytest.mark.parametrize(
-        "allowed", [["conv2"], ["all"], ["conv2", "other"]], ids=["by-name", "all", "among-others"]
+        "allowed", [["conv2"], ["all"], ["conv2", "conv1"]], ids=["by-name", "all", "among-others"]
     )
     def test_allowed(self, allowed: list[str]) -> None:
         net = net_of(self.TEXT, [self.WEIGHTS], allow_missing=allowed)
@@ -220,6 +222,11 @@ class TestMissing:
 
     def test_other_names_do_not_help(self) -> None:
         assert "conv2 (Convolution) has no weights" in refusal(self.TEXT, self.WEIGHTS, allow_missing=["conv1"])
+
+    def test_a_name_of_no_layer_is_refused(self) -> None:
+        assert refusal(self.TEXT, self.WEIGHTS, allow_missing=["conv2", "covn1"]) == (
+            'the net has no layer "covn1" that could be allowed to lack weights; the nearest name is "conv1"'
+        )
 
     def test_an_unknown_type_may_have_none(self) -> None:
         text = DATA + layer_text("conv1", "Convolution", "data", more=CONV) + layer_text("odd", "Strange", "conv1")
@@ -241,7 +248,8 @@ class TestLeftovers:
     def test_many(self) -> None:
         net = net_of(self.TEXT, [("a", [W, B]), *((f"x{number}", [B]) for number in range(7))])
         assert notes(net) == [
-            "warning weights of layers that the prototxt does not have are left out: x0, x1, x2, x3, x4 and 2 more"
+            "warning weights of layers that the prototxt does not have are left out: x0, x1, x2, x3, x4 and 2 more",
+            "info weights of layers that the prototxt does not have, all of them: x0, x1, x2, x3, x4, x5, x6",
         ]
 
 
