@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from build import filled, input_text, layer_text
+from net_builder import filled, input_text, layer_text
 
 from caffeconv.backends import BACKENDS, for_backend
 from caffeconv.conversion import convert

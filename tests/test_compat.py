@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 import pytest
-from build import input_text, layer_text, values, write_caffemodel, write_text
 from caffe_listing import FIXTURES
+from net_builder import input_text, layer_text, values, write_caffemodel, write_text
 
 import caffeconv
 from caffeconv import convert_caffemodel_to_dict, convert_caffemodel_to_keras

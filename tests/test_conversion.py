@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from build import filled, input_text, layer_text, net_of, one_line, values
+from net_builder import filled, input_text, layer_text, net_of, one_line, values
 
 from caffeconv.conversion import convert
 from caffeconv.errors import MismatchError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from build import filled, input_text, layer_text, net_of, values
+from net_builder import filled, input_text, layer_text, net_of, values
 
 from caffeconv.conversion import convert
 
@@ -144,6 +144,53 @@ PATHS = [
         + layer_text("x", "Reshape", "one", more=reshape(0, 3, 4, 6)),
         X, rows, lambda k: rows(k), REORDERED, id="a-vector-made-into-maps",
     ),
+    pytest.param(
+        layer_text("f", "Flatten", "data") + layer_text("x", "Reshape", "f", more=reshape(0, 3, 4, 6)),
+        X, rows, lambda k: rows(k), REORDERED, id="flattened-and-back",
+    ),
+    pytest.param(
+        layer_text("x", "Reshape", "data", more=reshape(0, -1, 1, 1)),
+        X, rows, lambda k: rows(k), REORDERED, id="one-pixel-of-all-features",
+    ),
+    pytest.param(
+        layer_text("x", "Tile", "data", more="tile_param { tiles: 2 }"),
+        X, lambda c: rows(np.concatenate([c, c], 1)), lambda k: rows(np.concatenate([k, k], -1)),
+        REORDERED, id="tiled-channels",
+    ),
+    pytest.param(
+        layer_text("f", "Flatten", "data") + layer_text("x", "Tile", "f", more="tile_param { tiles: 2 }"),
+        X, lambda c: np.concatenate([rows(c)] * 2, 1), lambda k: np.concatenate([rows(k)] * 2, 1),
+        REORDERED, id="tiled-vectors",
+    ),
+    pytest.param(
+        input_text("v", 2, 7) + layer_text("f", "Flatten", "data") + layer_text("both", "Concat", "v f")
+        + layer_text("cut", "Slice", "both", "rest x", "slice_param { slice_point: 7 }"),
+        X, rows, lambda k: rows(k), REORDERED, id="cut-between-vectors",
+    ),
+    pytest.param(
+        layer_text("f", "Flatten", "data") + layer_text("x", "Concat", "f f", more="concat_param { axis: 0 }"),
+        X, lambda c: rows(np.concatenate([c, c])), lambda k: rows(np.concatenate([k, k])),
+        REORDERED, id="more-samples",
+    ),
+    pytest.param(
+        input_text("size", 2, 2, 4, 3)
+        + layer_text("c", "Convolution", "data", more="convolution_param { num_output: 24 kernel_size: 1 }")
+        + layer_text("x", "Crop", "c size", more="crop_param { axis: 1 }"),
+        X[:, :2, :, :3], rows, lambda k: rows(k), REORDERED, id="cropped-channels",
+    ),
+    pytest.param(
+        layer_text("x", "Permute", "data", more="permute_param { order: 0 order: 1 order: 3 order: 2 }"),
+        X, lambda c: rows(c.swapaxes(2, 3)), lambda k: rows(k.swapaxes(1, 2)), REORDERED, id="turned-images",
+    ),
+    pytest.param(
+        layer_text("x", "Reduction", "data", more="reduction_param { axis: 2 }"),
+        X, lambda c: c.sum((2, 3)), lambda k: k.sum((1, 2)), [], id="summed-pixels",
+    ),
+    pytest.param(
+        'layer { name: "i" type: "Input" top: "v" top: "x" input_param '
+        "{ shape { dim: 2 dim: 7 } shape { dim: 2 dim: 3 dim: 4 dim: 6 } } }",
+        X, rows, lambda k: rows(k), REORDERED, id="second-input-of-one-layer",
+    ),
 ]  # fmt: skip
 
 
@@ -234,6 +281,24 @@ class TestNotKnown:
             pytest.param(layer_text("d", "Data", tops="x"), id="behind-data-without-a-size"),
             pytest.param("", id="behind-a-blob-that-nobody-makes"),
             pytest.param(DATA + layer_text("x", "Reshape", "data", more=reshape(0, 12, 6)), id="behind-merged-axes"),
+            pytest.param(
+                DATA + layer_text("x", "Reshape", "data", more=reshape(0, 12, 6, 1)), id="behind-channels-and-rows"
+            ),
+            pytest.param(
+                DATA + layer_text("x", "Permute", "data", more="permute_param { order: 0 order: 3 order: 1 order: 2 }"),
+                id="behind-another-permutation",
+            ),
+            pytest.param(
+                input_text("v", 2, 72) + DATA + layer_text("f", "Flatten", "data") + layer_text("x", "Eltwise", "v f"),
+                id="behind-a-sum-of-two-orders",
+            ),
+            pytest.param(
+                DATA
+                + layer_text("f", "Flatten", "data")
+                + layer_text("two", "Concat", "f f")
+                + layer_text("s", "Slice", "two", "y x z", "slice_param { slice_point: 30 slice_point: 102 }"),
+                id="behind-a-cut-through-vectors",
+            ),
         ],
     )
     def test_the_kernel_stays_and_a_warning_says_so(self, text: str) -> None:
@@ -242,6 +307,13 @@ class TestNotKnown:
         np.testing.assert_array_equal(dense_of(result), stored_of(net).T)
         assert said(result)[-1] == ("warning", "not known")
         assert any("--flatten-shape fc=C,H,W" in note.text for note in result.notes)
+
+    def test_behind_a_convolution_along_other_axes(self) -> None:
+        conv = layer_text("x", "Convolution", "d", more="convolution_param { num_output: 3 kernel_size: 3 axis: 2 }")
+        net = filled(input_text("d", 2, 4, 3, 4, 6) + conv + FC)
+        result = convert(net)
+        np.testing.assert_array_equal(dense_of(result), stored_of(net).T)
+        assert said(result)[-1] == ("warning", "not known")
 
     def test_the_shape_can_be_given(self) -> None:
         net = net_of(FC, [("fc", [values(5, 72), values(5)])])
@@ -255,6 +327,62 @@ class TestNotKnown:
         weights = [("x", [values(4, 3, 3, 3), values(4)]), ("fc", [values(5, 4), values(5)])]
         result = convert(net_of(layer_text("d", "Data", tops="data") + conv + FC, weights))
         assert said(result) == []
+
+
+class TestValuesByFeature:
+    """Arrays with a value for each feature of flattened maps are in Keras' order, whatever layer they belong to."""
+
+    @pytest.mark.parametrize("kind", ["BatchNorm", "Scale", "Bias", "PReLU"])
+    def test_they_move_with_the_features(self, kind: str) -> None:
+        net = filled(DATA + layer_text("f", "Flatten", "data") + layer_text("it", kind, "f"))
+        result = convert(net)
+        stored = stored_of(net, "it") / (2001 if kind == "BatchNorm" else 1)  # its factor, the first of blob 2
+        first = {"BatchNorm": "moving_mean", "Scale": "gamma", "Bias": "beta", "PReLU": "alpha"}[kind]
+        (weight,) = (weight for weight in result.layers[0].weights if weight.name == first)
+        expected = np.moveaxis(stored.reshape(3, 4, 6), 0, -1).ravel()
+        np.testing.assert_allclose(weight.array, expected, rtol=1e-6)
+        assert any(note.text.startswith("values reordered from channels-first (3×4×6)") for note in result.notes)
+        kept = convert(net, flatten_order="chw").layers[0].weights
+        np.testing.assert_allclose(next(w.array for w in kept if w.name == first), stored, rtol=1e-6)
+
+    @pytest.mark.parametrize("kind", ["BatchNorm", "Scale", "Bias", "PReLU"])
+    def test_an_unknown_order_is_a_warning(self, kind: str) -> None:
+        text = DATA + layer_text("x", "Reshape", "data", more=reshape(4, 36)) + layer_text("it", kind, "x")
+        assert any(
+            note.level == "warning" and "--flatten-shape it=C,H,W" in note.text for note in convert(filled(text)).notes
+        )
+
+    def test_a_static_input_of_maps(self) -> None:
+        text = (
+            input_text("x", 5, 2, 7) + input_text("c", 5, 2) + DATA
+            + layer_text("it", "LSTM", "x c data", more="recurrent_param { num_output: 2 }")
+        )  # fmt: skip
+        net = filled(text)
+        kernel = convert(net).layers[0].weights[0].array
+        static = net.layers[-1].blobs[2].array[[0, 1, 2, 3, 6, 7, 4, 5]]  # gates i, f, o, g -> i, f, g, o
+        expected = np.moveaxis(static.reshape(8, 3, 4, 6), 1, -1).reshape(8, 72).T
+        np.testing.assert_array_equal(kernel[7:], expected)
+
+    def test_a_sequence_in_an_unknown_order_is_a_warning(self) -> None:
+        text = (
+            DATA + layer_text("x", "Reshape", "data", more=reshape(4, 2, 18)) + input_text("c", 4, 2)
+            + layer_text("it", "LSTM", "x c", more="recurrent_param { num_output: 2 }")
+        )  # fmt: skip
+        assert any(note.level == "warning" and note.layer == "it" for note in convert(filled(text)).notes)
+
+
+class TestRemarks:
+    def test_a_sum_of_two_orders(self) -> None:
+        text = input_text("v", 2, 72) + DATA + layer_text("f", "Flatten", "data") + layer_text("x", "Eltwise", "v f")
+        notes = [note for note in convert(filled(text + FC)).notes if note.layer == "x"]
+        assert [(note.level, "different orders" in note.text) for note in notes] == [("warning", True)]
+
+    def test_a_vector_made_into_maps(self) -> None:
+        text = input_text("v", 2, 72) + layer_text("x", "Reshape", "v", more=reshape(0, 3, 4, 6))
+        notes = [note for note in convert(filled(text + FC)).notes if note.layer == "x"]
+        assert [(note.level, "Reshape((3, 4, 6)) > Permute((2, 3, 1))" in note.text) for note in notes] == [
+            ("info", True)
+        ]
 
 
 class TestOptions:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from build import input_text, layer_text, one_line, values, write_caffemodel, write_snapshot, write_text
 from caffe_listing import FIXTURES
+from net_builder import input_text, layer_text, one_line, values, write_caffemodel, write_snapshot, write_text
 
 from caffeconv.errors import MismatchError, ParseError, UnsupportedError
 from caffeconv.loading import list_files, load_net

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from build import one_line
+from net_builder import one_line
 
 from caffeconv.errors import MismatchError
 from caffeconv.model import LayerWeights, Note, Result

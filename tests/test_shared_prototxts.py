@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from build import one_line
+from net_builder import one_line
 from shared_data import PROTOTXTS, SHARED, caffe_says, needs_prototxts
 
 import caffeconv

@@ -8,9 +8,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from build import input_text, layer_text, values, write_caffemodel, write_snapshot, write_text
 from caffe_listing import FIXTURES
 from command import CHECKOUT, caffeconv, environment, in_a_process
+from net_builder import input_text, layer_text, values, write_caffemodel, write_snapshot, write_text
 
 from caffeconv.rules import RULES
 

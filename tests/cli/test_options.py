@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from caffe_listing import FIXTURES
-from command import caffeconv
+from command import caffeconv, environment
 
 from caffeconv import convert_caffemodel_to_dict
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RESIDUAL = (FIXTURES / "residual_block" / "net.prototxt", FIXTURES / "residual_block" / "net.caffemodel")
 LENET = (FIXTURES / "lenet_like" / "net.prototxt", FIXTURES / "lenet_like" / "net.caffemodel")
@@ -96,10 +96,74 @@ class TestReport:
         assert "--report: for --format hdf5 only" in outcome.err
         assert list(tmp_path.iterdir()) == []
 
-    def test_that_cannot_be_written(self, tmp_path: Path) -> None:
+    def test_that_cannot_be_written_leaves_no_weights_either(self, tmp_path: Path) -> None:
         outcome = caffeconv(tmp_path / "out", *LENET, "--report", tmp_path / "no" / "report.json")
         assert outcome.status == 1
         assert "report.json: cannot be written: there is no folder" in outcome.err
+        assert list(tmp_path.iterdir()) == []
+
+    def test_weights_that_cannot_be_written_leave_no_report(self, tmp_path: Path) -> None:
+        (tmp_path / "out.h5").mkdir()
+        outcome = caffeconv(tmp_path / "out", *LENET, "--report", tmp_path / "report.json")
+        assert outcome.status == 1
+        assert [path.name for path in tmp_path.iterdir()] == ["out.h5"]
+
+    @pytest.mark.parametrize("which", ["net.prototxt", "net.caffemodel", "out.h5"])
+    def test_is_no_other_file_of_the_conversion(self, tmp_path: Path, which: str) -> None:
+        inputs = [Path(shutil.copy(path, tmp_path)) for path in LENET]
+        before = [path.read_bytes() for path in inputs]
+        outcome = caffeconv(tmp_path / "out", *inputs, "--report", tmp_path / which)
+        assert outcome.status == 1
+        assert f"{which}: is a file of this conversion already" in outcome.err
+        assert [path.read_bytes() for path in inputs] == before
+        assert not (tmp_path / "out.h5").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--bgr-to-rgb"], ["--fold-batchnorm"], ["--complete-batchnorm"], ["--slash", "_"], ["--rename", "none"],
+        ["--flatten-order", "chw"], ["--flatten-shape", "ip1=8,3,3"], ["--depthwise", "conv2d"],
+    ],
+    ids=lambda options: options[0],
+)  # fmt: skip
+def test_a_pickle_has_nothing_that_these_could_change(tmp_path: Path, options: list[str]) -> None:
+    outcome = caffeconv("-f", "pickle", tmp_path / "out", *LENET, *options)
+    assert outcome.status == 2
+    assert f"{options[0]}: for --format hdf5 only" in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_caffe_weight_converter_takes_with_a_pickle_is_taken(tmp_path: Path) -> None:
+    outcome = caffeconv("-f", "pickle", "-n", "-u", "-b", "theano", tmp_path / "out", *LENET)
+    assert (outcome.status, outcome.err) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "", ".", "..", "folder/"])
+def test_names_that_are_no_files(tmp_path: Path, name: str) -> None:
+    outcome = caffeconv(str(tmp_path / "a") + "/../" + name if name else "", *LENET)
+    assert outcome.status == 1
+    assert outcome.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_stdout_cannot_show_is_escaped(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "caffeconv", "-v", tmp_path / "out", *LENET],
+        env={**environment(), "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert rb"3\xd73\xd71\xd76" in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_stdout_that_is_full_is_one_line(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "caffeconv", "layers"], env=environment(), stdout=full, stderr=subprocess.PIPE,
+            check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, b"error: No space left on device\n")
 
 
 def test_bgr_to_rgb_swaps_the_input_channels_of_the_first_convolution(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from build import layer_text, message_of, net_of, one_line
+from net_builder import layer_text, message_of, net_of, one_line
 
 from caffeconv.errors import MismatchError
 from caffeconv.net import State, keep_layers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from build import input_text, layer_text, net_of, one_line
+from net_builder import input_text, layer_text, net_of, one_line
 
 from caffeconv.errors import MismatchError
 from caffeconv.model import Net, Source

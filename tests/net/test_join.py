@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from build import input_text, layer_text, net_of, one_line, values
+from net_builder import input_text, layer_text, net_of, one_line, values
 
 from caffeconv.errors import MismatchError
 
