@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ def _kernels(size: int) -> npt.NDArray[np.float32]:
     return np.zeros((outputs, inputs, size, size), np.float32).transpose(2, 3, 1, 0)
 
 
-CASES: Mapping[str, npt.NDArray[np.floating]] = {
+CASES: Mapping[str, npt.NDArray[Any]] = {
     "as stored": np.zeros(VALUES, np.float32),
     "fc": np.zeros((512, VALUES // 512), np.float32).T,
     "fc behind feature maps": np.zeros((512, VALUES // 512 // 64, 8, 8), np.float32).transpose(2, 3, 1, 0),

@@ -32,7 +32,7 @@ def count_instructions(environment: Mapping[str, str], values: int) -> tuple[tup
     wanted = [(case, times) for case in _CASES for times in (_FEW, _MANY)]
     # Unlike times, counts do not suffer from company.
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = dict(zip(wanted, pool.map(lambda each: _count(*each, environment), wanted), strict=True))
+        found = dict(zip(wanted, pool.map(lambda each: _count(each[0], each[1], environment), wanted), strict=True))
     more = values * (_MANY - _FEW)
     return tuple(Counts(case, (found[case, _MANY] - found[case, _FEW]) / more) for case in _CASES), ""
 

@@ -60,7 +60,8 @@ class _Work:
     def nets(self, names: Sequence[str]) -> Iterator[None]:
         """Have these nets in the folder."""
         for name in names:
-            command = [sys.executable, _HERE / "nets.py", name, self.folder, "--divisor", "16" if self.quick else "1"]
+            program, divisor = str(_HERE / "net_files.py"), "16" if self.quick else "1"
+            command = [sys.executable, program, name, str(self.folder), "--divisor", divisor]
             subprocess.run(command, env=environment(), check=True)
         os.sync()  # or the system would write them to the disk while others are timed
         yield

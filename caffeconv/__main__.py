@@ -1,4 +1,4 @@
-from caffeconv.cli import main
+from caffeconv.cli.process import start
 
 if __name__ == "__main__":
-    main(prog_name="python -m caffeconv")
+    start()

@@ -23,6 +23,7 @@ BENCHMARKS = CHECKOUT / "benchmarks"
 sys.path.append(str(BENCHMARKS))
 
 import measuring  # noqa: E402
+import net_files  # noqa: E402
 import nets  # noqa: E402
 import results  # noqa: E402
 
@@ -36,7 +37,7 @@ EVERY_NET = pytest.mark.parametrize("name", [*nets.NETS, "layers-40", "megabytes
 @pytest.fixture
 def written(name: str, tmp_path: Path) -> Path:
     """The path of a tiny net's files, without suffix."""
-    nets.write_net(nets.make_net(name, TINY), tmp_path, name)
+    net_files.write_net(nets.make_net(name, TINY), tmp_path, name)
     return tmp_path / name
 
 
@@ -85,7 +86,7 @@ def test_plain_way_gives_the_same_hdf5(name: str, written: Path) -> None:
 
 def test_pickle_has_the_arrays_as_stored(tmp_path: Path) -> None:
     net = nets.make_net("squeezenet", TINY)
-    nets.write_net(net, tmp_path, "net")
+    net_files.write_net(net, tmp_path, "net")
     done = caffeconv("--format", "pickle", tmp_path / "net", tmp_path / "net.prototxt", tmp_path / "net.caffemodel")
     assert done.status == 0, done.err
     with (tmp_path / "net.pkl").open("rb") as file:
@@ -96,7 +97,7 @@ def test_pickle_has_the_arrays_as_stored(tmp_path: Path) -> None:
 
 def test_same_seed_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        nets.write_net(nets.make_net("alexnet", TINY), tmp_path, name)
+        net_files.write_net(nets.make_net("alexnet", TINY), tmp_path, name)
     assert (tmp_path / "one.caffemodel").read_bytes() == (tmp_path / "two.caffemodel").read_bytes()
 
 

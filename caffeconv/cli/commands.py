@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -156,12 +154,6 @@ def _guarded(run: Callable[[], None]) -> None:
     """Run a command; what stops it on purpose is one line on stderr and exit status 1."""
     from caffeconv.errors import CaffeconvError
 
-    for stream in (sys.stdout, sys.stderr):
-        # What a terminal or a file cannot show is written as an escape, and never a reason to fail.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    # So that a temporary file is removed on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         run()
         sys.stdout.flush()

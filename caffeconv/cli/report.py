@@ -5,21 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from caffeconv.cli.table import print_table
 from caffeconv.cli.text import one_line, printable
 from caffeconv.model import KerasCall, LayerWeights, MaybeShape, Net, Note, Result
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 __all__ = [
     "keras_text", "print_layers", "print_net", "print_notes", "print_result", "print_rules", "print_written",
     "readable_shape",
 ]  # fmt: skip
-
-_WIDE = 10_000
-"""Columns of a table that goes to a file or a pipe, where nothing must be wrapped."""
 
 
 def print_notes(notes: Iterable[Note], verbose: bool) -> None:
@@ -53,13 +47,13 @@ def print_result(result: Result, path: Path) -> None:
 
 def print_layers(result: Result) -> None:
     """A row per layer of the output: Caffe layer, type, Keras layer, arrays with their shapes."""
-    table = _table("Caffe layer", "type", "Keras layer", "arrays")
+    rows = []
     for layer in result.layers:
         arrays = ", ".join(f"{weight.name} {readable_shape(weight.shape)}" for weight in layer.weights)
         name = layer.name if layer.name in layer.origins else f"{layer.name} (of {layer.origins[0]})"
         origins = " + ".join((name, *(origin for origin in layer.origins[1:])))
-        _add_row(table, origins, layer.type, keras_text(layer), arrays)
-    _print_table(table)
+        rows.append((origins, layer.type, keras_text(layer), arrays))
+    print_table(("Caffe layer", "type", "Keras layer", "arrays"), rows)
 
 
 def keras_text(layer: LayerWeights) -> str:
@@ -73,10 +67,8 @@ def keras_text(layer: LayerWeights) -> str:
 
 def print_net(net: Net) -> None:
     """A row per layer of a net in Caffe's words."""
-    table = _table("#", "layer", "type", "bottoms", "tops", "blobs", "parameters")
-    for index, layer in enumerate(net.layers):
-        _add_row(
-            table,
+    rows = [
+        (
             str(index),
             layer.name,
             layer.type or "?",
@@ -85,17 +77,17 @@ def print_net(net: Net) -> None:
             ", ".join(readable_shape(blob.shape) + _unusual_type(str(blob.array.dtype)) for blob in layer.blobs),
             f"{sum(blob.array.size for blob in layer.blobs):,}" if layer.blobs else "",
         )
-    _print_table(table)
+        for index, layer in enumerate(net.layers)
+    ]
+    print_table(("#", "layer", "type", "bottoms", "tops", "blobs", "parameters"), rows, right=("#", "parameters"))
 
 
 def print_rules() -> None:
     """A row per layer type that has a Keras form."""
     from caffeconv.rules import RULES
 
-    table = _table("Caffe type", "Caffe's blobs", "Keras layer", "arrays in load order")
-    for name, rule in RULES.items():
-        _add_row(table, name, rule.blobs, rule.keras, rule.weights)
-    _print_table(table)
+    rows = [(name, rule.blobs, rule.keras, rule.weights) for name, rule in RULES.items()]
+    print_table(("Caffe type", "Caffe's blobs", "Keras layer", "arrays in load order"), rows)
 
 
 def readable_shape(shape: MaybeShape) -> str:
@@ -111,32 +103,3 @@ def _unusual_type(dtype: str) -> str:
 
 def _blobs(names: Sequence[str], shapes: Sequence[MaybeShape]) -> str:
     return ", ".join(f"{name} {readable_shape(shape)}" for name, shape in zip(names, shapes, strict=True))
-
-
-def _table(*columns: str) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, justify="right" if column in ("#", "parameters") else "left", overflow="fold")
-    return table
-
-
-def _add_row(table: Table, *cells: str) -> None:
-    from rich.text import Text
-
-    table.add_row(*(Text(printable(cell)) for cell in cells))
-
-
-def _print_table(table: Table) -> None:
-    from rich.console import Console
-
-    if sys.stdout.isatty():
-        Console(highlight=False).print(table)
-        return
-    console = Console(highlight=False, width=_WIDE)
-    with console.capture() as lines:
-        console.print(table)
-    for line in lines.get().strip("\n").splitlines():
-        print(line.rstrip())

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -80,6 +79,8 @@ def _with_automatic_top(param: LayerParameter) -> LayerParameter:
 def _orphan_note(layer: str, bottom: str, makers: Mapping[str, Source], known: bool) -> Note:
     if known:
         return Note("info", layer, f'no layer makes its bottom "{bottom}"; its shape is the one that was given')
+    import difflib  # costs time, and only mistakes need it
+
     near = difflib.get_close_matches(bottom, makers, n=1)
     hint = f'; the nearest name is "{near[0]}"' if near else ""
     return Note("warning", layer, f'no layer makes its bottom "{bottom}", shapes are unknown from here on{hint}')

@@ -56,6 +56,8 @@ def join_weights(
     counts = {targets[each.name]: len(each.blobs) for each in stored if each.name in targets and each.blobs}
     owners = _share(net.layers, [len(e) if e is not None else counts.get(i, 0) for i, e in enumerate(expected)])
     _check_sharers(net.layers, expected, owners)
+    stored = [_with_shared(each, targets, expected, owners) for each in stored]
+    counts |= {targets[each.name]: len(each.blobs) for each in stored if each.name in targets and each.blobs}
     filled: dict[_Slot, Blob] = {}
     for each in stored:
         index = targets.get(each.name)
@@ -87,6 +89,21 @@ def _share(layers: Sequence[Layer], counts: Sequence[int]) -> Mapping[_Slot, _Sl
             if spec.name and owner_of.setdefault(spec.name, slot) != slot:
                 owners[slot] = owner_of[spec.name]
     return owners
+
+
+def _with_shared(
+    each: StoredLayer,
+    targets: Mapping[str, int],
+    expected: Sequence[tuple[PartialShape, ...] | None],
+    owners: Mapping[_Slot, _Slot],
+) -> StoredLayer:
+    """`each` with the last of its arrays, which HDF5 snapshots do not even mention where another layer owns them."""
+    index = targets.get(each.name)
+    shapes = expected[index] if index is not None else None
+    if index is None or shapes is None or not each.blobs:
+        return each
+    rest = [_Slot(index, number) for number in range(len(each.blobs), len(shapes))]
+    return StoredLayer(each.name, (*each.blobs, *[None] * len(rest))) if owners.keys() >= set(rest) else each
 
 
 def _check_sharers(

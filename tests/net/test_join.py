@@ -256,6 +256,18 @@ class TestLeftovers:
 class TestSharing:
     """`param { name: … }`; the fixture `shared_params` holds what real Caffe makes of it."""
 
+    def test_an_hdf5_snapshot_stops_before_shared_biases(self) -> None:
+        """Caffe stores the arrays that a layer owns, so the file has the second layer's weights alone."""
+        more = 'inner_product_param {{ num_output: 2 }} param {{ {} }} param {{ name: "bias" }}'
+        text = (
+            input_text("x", 1, 3)
+            + layer_text("one", "InnerProduct", "x", more=more.format(""))
+            + layer_text("two", "InnerProduct", "x", more=more.format(""))
+        )
+        net = net_of(text, [("one", [values(2, 3), values(2)]), ("two", [values(2, 3, start=50)])])
+        np.testing.assert_array_equal(net.layers[2].blobs[0].array, values(2, 3, start=50))
+        np.testing.assert_array_equal(net.layers[2].blobs[1].array, values(2))
+
     @staticmethod
     def dense(name: str, outputs: int, bottom: str = "x", mode: str = "", more: str = "") -> str:
         spec = f'param {{ name: "w" {mode} }} inner_product_param {{ num_output: {outputs} bias_term: false {more} }}'
