@@ -38,7 +38,7 @@ _QUICK_LAYERS = (40, 80, 120, 160)
 _MEGABYTES = (50, 100, 200, 400)
 _CAFFECONV = (sys.executable, "-c", "import sys; from caffeconv.cli import main; sys.exit(main())")
 """What the installed command does."""
-_IMPORTED = "click, numpy, rich.table, google.protobuf.text_format, caffe_proto.caffe_pb2"
+_IMPORTED = "click, numpy, caffe_proto.caffe_pb2"
 _COUNTED_VALUES = 2**20
 
 

@@ -52,7 +52,7 @@ def convert(
             `weights_0`, `weights_1`, …; otherwise leave such layers out.
         flatten_order: `"hwc"` reorders what stands behind flattened feature maps to Keras' order, `"chw"` keeps
             Caffe's (for a model that works channels-first, or has `Permute((3, 1, 2))` before its Flatten).
-        flatten_shapes: name of an InnerProduct -> (C, H, W) of the maps it stands behind, where that cannot be traced.
+        flatten_shapes: name of a layer -> (C, H, W) of the flattened maps it stands behind, where untraceable.
         depthwise: what a convolution with as many groups as input channels becomes.
         bgr_to_rgb: turn the first convolutions round for images whose channels are red, green, blue.
         fold_batchnorm: work every normalization that alone reads a convolution or Dense into that layer.

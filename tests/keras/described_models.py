@@ -30,7 +30,7 @@ class Layers:
 
     def __init__(self, result: Result, folder: Path) -> None:
         # No layer of Keras 3 has a slash in its name, none of Keras 2 other signs than these.
-        names = {layer.name: re.sub(r"[^A-Za-z0-9_.\\/>-]", "_", layer.name) for layer in result.layers}
+        names = {layer.name: re.sub(r"[^A-Za-z0-9_.\\/>-]", "_", layer.name).strip("/") for layer in result.layers}
         self.result = rename_layers(result, names, slash="_")
         self.path = str(folder / "net.h5")
         write_keras_h5(self.path, self.result.layers)
