@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
+
+import numpy as np
 
 from caffeconv.adjust import bgr_to_rgb as turn_to_rgb
 from caffeconv.adjust import complete_batchnorm as complete
@@ -15,7 +17,14 @@ from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape, Weigh
 from caffeconv.rules import RULES, Context, Parts
 from caffeconv.rules.flattening import Order, trace_orders
 from caffeconv.rules.pooling import pooling
-from caffeconv.rules.segments import Segments, order_remarks, segments_of, static_segments
+from caffeconv.rules.segments import (
+    FLATTENING,
+    Segments,
+    given_segments,
+    order_remarks,
+    segments_of,
+    static_segments,
+)  # fmt: skip
 
 __all__ = ["convert"]
 
@@ -29,6 +38,8 @@ class _Plan:
     flatten_order: Literal["hwc", "chw"]
     flatten_shapes: Mapping[str, Shape]
     depthwise: Literal["depthwise", "conv2d"]
+    include_weightless: bool
+    include_unknown: bool
 
 
 def convert(
@@ -62,41 +73,62 @@ def convert(
         Views of the net's arrays, and notes on everything that was fused, reordered, left out or not known.
 
     Raises:
-        MismatchError: `flatten_shapes` names a layer that the net does not have.
+        MismatchError: `flatten_shapes` does not fit the net, or an argument is none of its words.
     """
-    names = {layer.name for layer in net.layers}
-    for name in flatten_shapes or {}:
-        if name not in names:
+    _check_word("flatten_order", flatten_order, ("hwc", "chw"))
+    _check_word("depthwise", depthwise, ("depthwise", "conv2d"))
+    _check_flatten_shapes(net, flatten_shapes or {})
+    plan = _Plan(
+        trace_orders(net),
+        _fusable_scales(net),
+        flatten_order,
+        flatten_shapes or {},
+        depthwise,
+        include_layers_without_weights,
+        include_unknown_layer_types,
+    )
+    with np.errstate(all="ignore"):  # notes say where the outcome is no number
+        result = _convert_layers(net, plan)
+        if bgr_to_rgb:
+            result = turn_to_rgb(result, net)
+        if fold_batchnorm:
+            result = fold(result, net)
+        if complete_batchnorm:
+            result = complete(result)
+    return result
+
+
+def _check_word(name: str, word: str, words: tuple[str, ...]) -> None:
+    if word not in words:
+        raise MismatchError(f'{name} "{word}": expected {" or ".join(words)}')
+
+
+def _check_flatten_shapes(net: Net, shapes: Mapping[str, Shape]) -> None:
+    layers = {layer.name: layer for layer in reversed(net.layers)}
+    for name, shape in shapes.items():
+        if name not in layers:
             raise MismatchError(f'the net has no layer "{name}" to give a flattened shape to')
-    scales = _fusable_scales(net)
-    plan = _Plan(trace_orders(net), scales, flatten_order, flatten_shapes or {}, depthwise)
-    fused = set(scales.values())
+        if layers[name].type not in FLATTENING:
+            raise MismatchError(f"{name} ({layers[name].type}) is of no type that reads flattened maps")
+        if len(shape) < 2 or min(shape) < 1:
+            raise MismatchError(f"{name}: the flattened shape {shape}, expected C,H,W")
+
+
+def _convert_layers(net: Net, plan: _Plan) -> Result:
+    fused = set(plan.scales.values())
     layers: list[LayerWeights] = []
     notes = list(net.notes)
+    if not any(layer.blobs for layer in net.layers):
+        notes.append(Note("warning", None, "no layer has weights; was the net loaded without a caffemodel?"))
     for index, layer in enumerate(net.layers):
         if index in fused:
             continue
         notes.extend(_remarks(layer, index, plan))
-        if layer.blobs:
-            converted, said = _convert_layer(net, index, plan, include_unknown_layer_types)
-            layers.extend(converted)
-            notes.extend(said)
-            continue
-        parts = pooling(layer) if layer.type == "Pooling" else None
-        if parts is not None and parts.before:
-            chain = " > ".join(map(str, (*parts.before, parts.keras)))
-            notes.append(Note("info", layer.name, f"pools in Keras by {chain}"))
-            notes.extend(_say(layer, parts))
-        if include_layers_without_weights:
-            layers.append(_without_weights(layer, parts))
-    result = Result(*_drop_repeated(layers, notes))
-    if bgr_to_rgb:
-        result = turn_to_rgb(result, net)
-    if fold_batchnorm:
-        result = fold(result, net)
-    if complete_batchnorm:
-        result = complete(result)
-    return result
+        convert_one = _convert_layer if layer.blobs else _describe_weightless
+        converted, said = convert_one(net, index, plan)
+        layers.extend(converted)
+        notes.extend(said)
+    return Result(*_drop_repeated(layers, notes))
 
 
 def _fusable_scales(net: Net) -> dict[int, int]:
@@ -124,9 +156,7 @@ def _is_along_channels(scale: Layer) -> bool:
     return axis == 1 or (shape is not None and axis + len(shape) == 1)
 
 
-def _convert_layer(
-    net: Net, index: int, plan: _Plan, include_unknown: bool
-) -> tuple[tuple[LayerWeights, ...], list[Note]]:
+def _convert_layer(net: Net, index: int, plan: _Plan) -> tuple[Sequence[LayerWeights], list[Note]]:
     layer = net.layers[index]
     rule = RULES.get(layer.type)
     reason = f"type {layer.type} is not known"
@@ -138,26 +168,32 @@ def _convert_layer(
         try:
             parts = rule.convert(layer, context)
         except UnsupportedError as error:
+            if layer.name in plan.flatten_shapes:
+                raise MismatchError(f"{layer.name} ({layer.type}): {error}") from None
             reason = f"{layer.type}: {error}"
         else:
             return _assemble(layer, scale, parts), list(_say(layer, parts))
-    if not include_unknown:
+    if not plan.include_unknown:
         return (), [Note("warning", layer.name, f"{reason}; left out")]
     weights = tuple(Weight(f"weights_{number}", blob.array, blob.shape) for number, blob in enumerate(layer.blobs))
     stored = LayerWeights(layer.name, layer.type, (layer.name,), weights)
     return (stored,), [Note("warning", layer.name, f"{reason}; its arrays are written as stored")]
 
 
+def _describe_weightless(net: Net, index: int, plan: _Plan) -> tuple[Sequence[LayerWeights], list[Note]]:
+    layer = net.layers[index]
+    parts = (pooling(layer) if layer.type == "Pooling" else None) or Parts(None, ())
+    notes: list[Note] = []
+    if parts.before:
+        chain = " > ".join(map(str, (*parts.before, parts.keras)))
+        notes = [Note("info", layer.name, f"pools in Keras by {chain}"), *_say(layer, parts)]
+    return _assemble(layer, None, parts) if plan.include_weightless else (), notes
+
+
 def _assemble(layer: Layer, scale: Layer | None, parts: Parts) -> tuple[LayerWeights, ...]:
     origins = (layer.name,) if scale is None else (layer.name, scale.name)
     main = LayerWeights(layer.name, layer.type, origins, parts.weights, parts.keras, parts.before, parts.after)
     return (main, *parts.extra)
-
-
-def _without_weights(layer: Layer, parts: Parts | None) -> LayerWeights:
-    if parts is None:
-        return LayerWeights(layer.name, layer.type, (layer.name,))
-    return LayerWeights(layer.name, layer.type, (layer.name,), (), parts.keras, parts.before, parts.after)
 
 
 def _say(layer: Layer, parts: Parts) -> Iterator[Note]:
@@ -167,12 +203,13 @@ def _say(layer: Layer, parts: Parts) -> Iterator[Note]:
 
 def _segments(layer: Layer, index: int, plan: _Plan) -> tuple[Segments, Segments]:
     """How the inputs of a layer are made up where they are flattened; see `Context.segments` and `Context.static`."""
+    given = given_segments(plan.flatten_shapes[layer.name]) if layer.name in plan.flatten_shapes else None
     if plan.flatten_order == "chw" or not layer.bottoms:
-        return (plan.flatten_shapes[layer.name],) if layer.name in plan.flatten_shapes else (), ()
+        return given or (), ()
     orders = plan.orders[index]
     static = static_segments(layer, orders[2]) if len(orders) > 2 else ()
-    if layer.name in plan.flatten_shapes:
-        return (plan.flatten_shapes[layer.name],), static
+    if given is not None:
+        return given, static
     return segments_of(layer, orders[0]), static
 
 

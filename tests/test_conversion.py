@@ -213,7 +213,10 @@ class TestPlainNets:
 
     def test_notes_of_the_net_come_first(self) -> None:
         net = filled(layer_text("relu", "ReLU", "data"))
-        assert said(convert(net)) == ['warning relu: no layer makes its bottom "data", shapes are unknown from here on']
+        assert said(convert(net)) == [
+            'warning relu: no layer makes its bottom "data", shapes are unknown from here on',
+            "warning no layer has weights; was the net loaded without a caffemodel?",
+        ]
 
 
 class TestLayersWithoutWeights:
@@ -291,11 +294,39 @@ class TestOptions:
             convert(filled(DATA + layer_text("r", "ReLU", "data")), flatten_shapes={"fc": (1, 2, 3)})
         assert one_line(refused.value) == 'the net has no layer "fc" to give a flattened shape to'
 
-    def test_a_flattened_shape_of_another_size_is_said(self) -> None:
-        net = filled(DATA + layer_text("fc", "InnerProduct", "data", more="inner_product_param { num_output: 2 }"))
-        result = convert(net, flatten_shapes={"fc": (7, 2)})
-        assert listed(result) == [("fc", None, ("weights_0", "weights_1"))]
-        assert "its input has 60 features" in said(result)[0]
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            pytest.param(
+                {"flatten_shapes": {"fc": (7, 2)}},
+                "fc (InnerProduct): its input has 60 features, but 7×2 are 14",
+                id="another-size",
+            ),
+            pytest.param(
+                {"flatten_shapes": {"fc": (60,)}}, "fc: the flattened shape (60,), expected C,H,W", id="no-map"
+            ),
+            pytest.param(
+                {"flatten_shapes": {"conv": (4, 3, 5)}},
+                "conv (Convolution) is of no type that reads flattened maps",
+                id="another-type",
+            ),
+            pytest.param({"flatten_order": "zzz"}, 'flatten_order "zzz": expected hwc or chw', id="order"),
+            pytest.param({"depthwise": "zzz"}, 'depthwise "zzz": expected depthwise or conv2d', id="depthwise"),
+        ],
+    )
+    def test_arguments_that_make_no_sense(self, options: dict[str, Any], message: str) -> None:
+        text = DATA + layer_text("fc", "InnerProduct", "data", more="inner_product_param { num_output: 2 }")
+        net = filled(text + layer_text("conv", "Convolution", "data", more=CONV))
+        with pytest.raises(MismatchError) as refused:
+            convert(net, **options)
+        assert one_line(refused.value) == message
+
+    def test_statistics_of_batches_are_a_warning(self) -> None:
+        param = "batch_norm_param { use_global_stats: false }"
+        result = convert(filled(DATA + layer_text("bn", "BatchNorm", "data", more=param)))
+        assert [note for note in said(result) if note.startswith("warning bn: its use_global_stats is false")]
+        param = param.replace("false", "true")
+        assert not said(convert(filled(DATA + layer_text("bn", "BatchNorm", "data", more=param))))
 
     @pytest.mark.parametrize(
         ("options", "keras"),

@@ -86,7 +86,7 @@ def main() -> None:
 )  # fmt: skip
 @click.option(
     "--flatten-shape", "flatten_shapes", type=NamedShape(), multiple=True, callback=as_mapping,
-    help="Feature maps that an InnerProduct stands behind, where they cannot be traced, like fc6=512,7,7.",
+    help="Flattened feature maps that a layer stands behind, where they cannot be traced, like fc6=512,7,7.",
 )  # fmt: skip
 @click.option(
     "--depthwise", type=click.Choice(["depthwise", "conv2d"]), default="depthwise", show_default=True,

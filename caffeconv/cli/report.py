@@ -17,10 +17,18 @@ __all__ = [
 
 
 def print_notes(notes: Iterable[Note], verbose: bool) -> None:
-    """Warnings, and with `verbose` all notes, on stderr."""
-    for note in notes:
-        if verbose or note.level == "warning":
+    """On stderr every note, or without `verbose` the warnings, in one line those that say the same of many layers."""
+    if verbose:
+        for note in notes:
             print(f"{'warning' if note.level == 'warning' else 'note'}: {one_line(str(note))}", file=sys.stderr)
+        return
+    alike: dict[tuple[bool, str], list[Note]] = {}
+    for note in notes:
+        if note.level == "warning":
+            alike.setdefault((note.layer is None, note.text), []).append(note)
+    for same in alike.values():
+        more = f" (and of {len(same) - 1} more layers, see --verbose)" if len(same) > 1 else ""
+        print(f"warning: {one_line(str(same[0]))}{more}", file=sys.stderr)
 
 
 def print_written(path: Path, sizes: Sequence[Sequence[int]]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from caffeconv.errors import MismatchError
 from caffeconv.model import Layer, MaybeShape, Net, Note, Shape, Source
-from caffeconv.shapes import infer_top_shapes
+from caffeconv.shapes import contradicts, infer_top_shapes
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
@@ -59,7 +59,7 @@ def build_net(name: str, params: Iterable[LayerParameter], input_shapes: Mapping
             tops = tuple(input_shapes.get(top, shape) for top, shape in zip(param.top, tops, strict=True))
             unused_inputs.difference_update(param.top)
         if problem is not None and None in tops:
-            notes.append(Note("info", param.name, problem))
+            notes.append(Note("warning" if contradicts(param, bottoms) else "info", param.name, problem))
         notes.extend(_repeated_tops(param, makers))
         layers.append(
             Layer(param.name, param.type, param, tuple(param.bottom), tuple(param.top), (), bottoms, tops, sources)

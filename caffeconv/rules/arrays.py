@@ -96,9 +96,8 @@ def dense_kernel(blob: Array, transposed: bool, segments: Sequence[Shape], name:
         return _weight(name, matrix)
     sizes = [math.prod(segment) for segment in segments]
     if sum(sizes) != matrix.shape[0] or min(sizes) < 1:
-        raise UnsupportedError(
-            f"its input has {matrix.shape[0]} features, the flattened shapes {segments} {sum(sizes)}"
-        )
+        shapes = " + ".join("×".join(map(str, segment)) for segment in segments)
+        raise UnsupportedError(f"its input has {matrix.shape[0]} features, but {shapes} are {sum(sizes)}")
     ends = np.cumsum(sizes)
     parts = [
         _channels_last(matrix[end - size : end], segment)

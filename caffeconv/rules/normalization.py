@@ -72,6 +72,8 @@ def _normalized(layer: Layer, context: Context, epsilon: float, own: Affine, sto
         notes = (f"fused with {context.scale.name} (Scale) into one BatchNormalization",)
     if factor is not None and factor.reshape(-1)[0] == 0:
         warnings = ("its moving-average factor is 0, so mean and variance are zeros, as in Caffe",)
+    if layer.param.batch_norm_param.HasField("use_global_stats") and not layer.param.batch_norm_param.use_global_stats:
+        warnings += ("its use_global_stats is false: Caffe takes mean and variance of each batch, not the stored ones",)
     same_size(mean, variance, *(blob for blob in (gamma, beta) if blob is not None))
     weights = (*optional_vectors(gamma=gamma, beta=beta), *statistics(mean, variance, factor))
     call = batch_normalization(weights, round_epsilon(epsilon), _channel_axis(layer, context))

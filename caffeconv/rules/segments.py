@@ -9,7 +9,9 @@ from typing import TypeAlias
 from caffeconv.model import Layer, MaybeShape, Shape
 from caffeconv.rules.flattening import Order, common_order, is_reordered
 
-__all__ = ["Segments", "flattened_segments", "order_remarks", "segments_of", "static_segments"]
+__all__ = [
+    "FLATTENING", "Segments", "flattened_segments", "given_segments", "order_remarks", "segments_of", "static_segments",
+]  # fmt: skip
 
 Segments: TypeAlias = tuple[Shape, ...] | None
 """Shapes (C, axes…) of what lies flattened one behind the other; empty where Caffe's order is Keras' order, `None`
@@ -19,6 +21,13 @@ _SAME = Order("same")
 _JOINED = frozenset({"Bias", "Eltwise", "Scale"})
 _SEQUENCES = frozenset({"LSTM", "Lstm", "RNN"})
 _BY_FEATURE = frozenset({"BN", "BatchNorm", "Bias", "PReLU", "Scale", "SyncBN"})
+_DENSE = frozenset({
+    "CInnerProduct", "FcRistretto", "InnerProduct", "LargeMarginInnerProduct", "MarginInnerProduct",
+    "SqueezeInnerProduct",
+})  # fmt: skip
+
+FLATTENING = _SEQUENCES | _BY_FEATURE | _DENSE
+"""Types whose arrays may lie along flattened maps."""
 
 
 def segments_of(layer: Layer, order: Order | None) -> Segments:
@@ -33,6 +42,11 @@ def segments_of(layer: Layer, order: Order | None) -> Segments:
     if shape is not None and len(shape) > 3 and (order is None or order.kind == "spatial"):
         return (shape[2:],) if is_reordered(shape[2:]) else ()
     return flattened_segments(shape, 2, order, math.prod(shape[2:])) if shape is not None else ()
+
+
+def given_segments(shape: Shape) -> Segments:
+    """Those of flattened maps of a shape (C, axes…) that the user knows."""
+    return (shape,) if is_reordered(shape) else ()
 
 
 def static_segments(layer: Layer, order: Order | None) -> Segments:

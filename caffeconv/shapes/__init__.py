@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
     from caffeconv.model import MaybeShape, PartialShape
 
-__all__ = ["WEIGHTLESS", "expected_blobs", "infer_top_shapes"]
+__all__ = ["WEIGHTLESS", "contradicts", "expected_blobs", "infer_top_shapes"]
 
 WEIGHTLESS = frozenset(TABLE) - frozenset(EXPECTED) - UNCERTAIN
 """The layer types that are known to have no parameter blobs."""
@@ -30,12 +30,22 @@ def infer_top_shapes(
     The second value says in one line why shapes are missing: the net contradicts itself, or a type or the layer's
     data are not known. It is `None` where nothing is missing, or only because bottoms are unknown.
     """
+    return _infer(param, bottoms)[:2]
+
+
+def contradicts(param: LayerParameter, bottoms: tuple[MaybeShape, ...]) -> bool:
+    """Whether a layer and its bottoms cannot go together, so that Caffe would refuse the net."""
+    return _infer(param, bottoms)[2]
+
+
+def _infer(param: LayerParameter, bottoms: tuple[MaybeShape, ...]) -> tuple[tuple[MaybeShape, ...], str | None, bool]:
+    """The shapes of the tops, why some are missing, and whether that is because the net is wrong."""
     unknown: tuple[MaybeShape, ...] = (None,) * len(param.top)
     row = TABLE.get(param.type)
     if row is None:
-        return unknown, f'"{param.type}" is not a layer type whose output shapes are known'
+        return unknown, f'"{param.type}" is not a layer type whose output shapes are known', False
     if len(bottoms) < row.bottoms:
-        return unknown, f"{param.type} needs {row.bottoms} bottoms, not {len(bottoms)}"
+        return unknown, f"{param.type} needs {row.bottoms} bottoms, not {len(bottoms)}", True
     known = tuple(bottom for bottom in bottoms if bottom is not None)
     complete = len(known) == len(bottoms)
     try:
@@ -44,12 +54,12 @@ def infer_top_shapes(
         elif complete:
             shapes = row.rule(param, known)
         else:
-            return unknown, None
+            return unknown, None, False
         tops = tuple(checked(shape) if shape is not None else None for shape in shapes[: len(unknown)])
     except ValueError as error:
-        return unknown, str(error)
+        return unknown, str(error), True
     tops += unknown[len(tops) :]
-    return tops, row.unknown if complete and None in tops else None
+    return tops, row.unknown if complete and None in tops else None, False
 
 
 def expected_blobs(param: LayerParameter, bottoms: tuple[MaybeShape, ...]) -> tuple[PartialShape, ...] | None:

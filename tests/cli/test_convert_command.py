@@ -328,3 +328,15 @@ class TestUsage:
         text = layer_text("d", "Data", tops="a=b") + layer_text("conv", "Convolution", "a=b", more=CONV)
         files = model(tmp_path, text, PLAIN_WEIGHTS)
         assert caffeconv("--input-shape", "a=b=1,3,2,2", tmp_path / "out", *files).status == 0
+
+
+def test_warnings_that_say_the_same_are_one_line(tmp_path: Path) -> None:
+    odd = "".join(layer_text(f"odd{number}", "Strange", "data") for number in range(4))
+    weights = [*PLAIN_WEIGHTS, *((f"odd{number}", [values(2)]) for number in range(4))]
+    paths = model(tmp_path, PLAIN + odd, weights)
+    outcome = caffeconv(tmp_path / "out", *paths)
+    assert outcome.err == (
+        "warning: odd0: type Strange is not known; its arrays are written as stored "
+        "(and of 3 more layers, see --verbose)\n"
+    )
+    assert caffeconv("-v", tmp_path / "out", *paths).err.count("type Strange is not known") == 4

@@ -15,7 +15,7 @@ from described_models import KERAS, Layers, assert_close, chain, converted, smal
 from whole_nets import depthwise_net, first_and_last, residual_block
 
 from caffeconv.conversion import convert
-from caffeconv.model import Array
+from caffeconv.model import Array, Note
 
 EPSILON = 1e-5
 NORM = """layer { name: "bn" type: "BatchNorm" bottom: "it" top: "bn" }
@@ -193,4 +193,6 @@ def test_what_cannot_be_turned_is_named(tmp_path: Path) -> None:
 
 def test_a_net_without_images_says_so(tmp_path: Path) -> None:
     result = convert(small_net(tmp_path, (1, 4, 2, 2), "", {}), bgr_to_rgb=True)
-    assert [note.level for note in result.notes] == ["warning"]
+    assert result.notes[-1] == Note(
+        "warning", None, "no layer reads an image of three channels, so nothing is turned to RGB"
+    )

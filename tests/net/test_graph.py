@@ -53,6 +53,26 @@ def test_a_plain_net_has_no_notes() -> None:
     assert net_of(DATA + layer_text("relu", "ReLU", "data") + layer_text("both", "Eltwise", "data relu")).notes == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        pytest.param(
+            input_text("x", 1, 3, 4, 4) + layer_text("c", "Concat", "x", more="concat_param { axis: 5 }"),
+            "warning c: axis 5 is out of range for 4 axes",
+            id="what-caffe-refuses",
+        ),
+        pytest.param(input_text("x", 1, -3), "warning x: axis 1 would have size -3", id="an-input-of-no-size"),
+        pytest.param(
+            layer_text("d", "Strange"),
+            'info d: "Strange" is not a layer type whose output shapes are known',
+            id="a-fork",
+        ),
+    ],
+)
+def test_what_is_wrong_is_a_warning_and_what_is_not_known_is_not(text: str, note: str) -> None:
+    assert notes(net_of(text)) == [note]
+
+
 class TestOrphans:
     def test_a_bottom_that_nobody_makes_is_a_warning_and_leaves_shapes_open(self) -> None:
         net = net_of(DATA + layer_text("relu", "ReLU", "date") + layer_text("tanh", "TanH", "relu"))

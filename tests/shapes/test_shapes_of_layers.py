@@ -190,4 +190,4 @@ def test_a_type_has_weights_or_none_or_is_uncertain() -> None:
     assert set(EXPECTED) | UNCERTAIN <= set(TABLE)
     assert not set(EXPECTED) & UNCERTAIN
     assert set(TABLE) - set(EXPECTED) - UNCERTAIN == WEIGHTLESS
-    assert set(shapes.__all__) == {"WEIGHTLESS", "expected_blobs", "infer_top_shapes"}
+    assert set(shapes.__all__) == {"WEIGHTLESS", "contradicts", "expected_blobs", "infer_top_shapes"}
