@@ -338,4 +338,3 @@ class TestOptions:
     def test_depthwise(self, options: dict[str, Any], keras: str) -> None:
         net = filled(DATA + layer_text("c", "Convolution", "data", more=CONV.replace("}", "group: 4 }")))
         assert listed(convert(net, **options))[0][1] == keras
-
