@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from caffeconv.model import Array
 
-__all__ = ["Mapped", "find_mapping", "reach"]
+__all__ = ["Mapped", "find_mapping", "reach", "release_mappings"]
 
 _HUGE_PAGE = 2**21  # bytes; one fault may map as much
 
@@ -51,24 +51,38 @@ class Mapped:
             if os.preadv(self._descriptor, [target[start : start + size]], source) != size:
                 raise ParseError("the file of the weights became shorter while it was read")
 
-    def release(self, view: Array) -> None:
-        """Give the pages under a view back to the system; they come back by themselves when touched."""
+    def release(self, view: Array | None = None) -> None:
+        """Give the pages under a view, or all, back to the system; they come back by themselves when touched."""
         if not hasattr(mmap, "MADV_DONTNEED"):
             return
-        low = _address(view)
-        low += sum(min(0, stride * (extent - 1)) for stride, extent in zip(view.strides, view.shape, strict=True))
-        # Rounded outwards: a fault maps the pages around it too, and those of a neighbour done long ago would stay.
-        first = max(self._start, low // _HUGE_PAGE * _HUGE_PAGE)
-        after = min(self._end, -(-(low + reach(view.shape, view)) // _HUGE_PAGE) * _HUGE_PAGE)
-        self._mapping.madvise(mmap.MADV_DONTNEED, first - self._start, after - first)
+        low, after = self._start, self._end
+        if view is not None:
+            start = _address(view)
+            start += sum(min(0, stride * (extent - 1)) for stride, extent in zip(view.strides, view.shape, strict=True))
+            # Rounded outwards: a fault maps the pages around it too, and those of a neighbour done long ago would stay.
+            low = max(low, start // _HUGE_PAGE * _HUGE_PAGE)
+            after = min(after, -(-(start + reach(view.shape, view)) // _HUGE_PAGE) * _HUGE_PAGE)
+        self._mapping.madvise(mmap.MADV_DONTNEED, low - self._start, after - low)
 
 
 def find_mapping(view: Array) -> Mapped | None:
     """The mapping that a view lies in, if any and read-only: of a writable one, to release pages could lose changes."""
+    base = _base(view)
+    return Mapped(base) if base is not None and memoryview(base).readonly else None
+
+
+def release_mappings(views: Iterable[Array]) -> None:
+    """Give back all pages of all read-only mappings that any of the views lies in."""
+    for mapping in {base for view in views if (base := _base(view)) is not None}:
+        if memoryview(mapping).readonly:
+            Mapped(mapping).release()
+
+
+def _base(view: Array) -> mmap.mmap | None:
     base: object = view
     while base is not None and not isinstance(base, mmap.mmap):
         base = base.obj if isinstance(base, memoryview) else getattr(base, "base", None)
-    return Mapped(base) if base is not None and memoryview(base).readonly else None
+    return base
 
 
 def reach(box: Sequence[int], source: Array) -> int:

@@ -1,7 +1,9 @@
 """The one copy engine: strided views of any real type to float32 in C order, at the speed of memory.
 
 A writer reserves room for its arrays in the output, then hands all of them over at once as pieces: (view, byte offset).
-Each view is cut three times, every cut a grid of boxes over the same axes:
+Small pieces are copied whole, by one thread: to cut them would take longer than to copy them, and two threads would
+spend the time on waiting for the interpreter lock. A large view is cut three times, every cut a grid of boxes over the
+same axes:
 
 - slab: what one reused buffer holds. Its shape is chosen so that both what is written is made of long runs of the
   output and what is read is compact in the source. Slabs are independent, so two threads share the work: NumPy's
@@ -29,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from caffeconv.model import Array, Shape
-from caffeconv.pages import Mapped, find_mapping, reach
+from caffeconv.pages import Mapped, find_mapping, reach, release_mappings
 
 __all__ = ["Piece", "Progress", "WriteAt", "copy_pieces", "writes_at"]
 
@@ -46,12 +48,15 @@ _Cut: TypeAlias = tuple[slice, ...]
 
 _OUTPUT = np.dtype("<f4")
 _WORKERS = min(2, os.cpu_count() or 1)
-_SLAB = 2**22  # values
+_SMALL = 2**14  # values
+_BATCH = 128  # small pieces; of each, a fault maps some 64 KB around it
+_SLAB = 2**23  # values
 _RUN = 2**14  # values written in one piece, where the output's shape allows
 _WINDOW = 2**23  # bytes of source
-_TILE = 2**20  # bytes of source
+_TILE = 2**21  # bytes of source
 _TILE_ROWS = 256
 _READ = 2**11  # bytes side by side from which reading pays
+_SPARSE = 2  # times its own size that a slab must reach over for reading to pay
 _LINE = 64  # bytes of a cache line
 
 
@@ -60,10 +65,13 @@ def copy_pieces(pieces: Sequence[Piece], write_at: WriteAt, *, progress: Progres
 
     Raises TypeError for a view of complex or other values that have no float32; what `write_at` raises passes through.
     """
-    slabs = _slabs(pieces)
+    small = [piece for piece in pieces if piece[0].size <= _SMALL]
+    large = [piece for piece in pieces if piece[0].size > _SMALL]
+    done = _copy_small(small, write_at, progress)
+    slabs = _slabs(large)
+    room = min(_SLAB, max((view.size for view, _ in large), default=0))
     lock = threading.Lock()
     failures: list[BaseException] = []
-    done = 0
 
     def take() -> tuple[Array, Shape, int] | None:
         with lock:
@@ -71,7 +79,7 @@ def copy_pieces(pieces: Sequence[Piece], write_at: WriteAt, *, progress: Progres
 
     def work(report: Progress | None) -> None:
         nonlocal done
-        buffer = np.empty(_SLAB, _OUTPUT)
+        buffer = np.empty(room, _OUTPUT)
         scratch = np.empty(_TILE + _TILE_ROWS * 2 * _LINE, np.uint8)  # every row padded by up to two lines
         try:
             with np.errstate(all="ignore"):
@@ -87,8 +95,8 @@ def copy_pieces(pieces: Sequence[Piece], write_at: WriteAt, *, progress: Progres
         except BaseException as failure:  # raised again below, in the caller's thread
             failures.append(failure)
 
-    large = sum(view.size for view, _ in pieces) > _SLAB
-    helpers = [threading.Thread(target=work, args=(None,)) for _ in range(_WORKERS - 1 if large else 0)]
+    several = sum(view.size for view, _ in large) > _SLAB
+    helpers = [threading.Thread(target=work, args=(None,)) for _ in range(_WORKERS - 1 if several else 0)]
     for helper in helpers:
         helper.start()
     work(progress)
@@ -122,11 +130,26 @@ def writes_at(descriptor: int) -> WriteAt:
     return write_at
 
 
+def _copy_small(pieces: Sequence[Piece], write_at: WriteAt, report: Progress | None) -> int:
+    """Copy pieces whole; returns the number of bytes. After each batch, gives back pages and reports."""
+    done = 0
+    for start in range(0, len(pieces), _BATCH):
+        batch = pieces[start : start + _BATCH]
+        with np.errstate(all="ignore"):
+            for view, offset in batch:
+                values = view.astype(_OUTPUT, order="C", casting="same_kind", copy=False)
+                if values.size:
+                    write_at(offset, memoryview(values.reshape(-1)).cast("B"))
+                done += values.nbytes
+        release_mappings(view for view, _ in batch)
+        if report is not None:
+            report(done)
+    return done
+
+
 def _slabs(pieces: Iterable[Piece]) -> Iterator[tuple[Array, Shape, int]]:
     """Every slab of every view: the source, the shape of the whole it is cut from, the offset of its first value."""
     for view, offset in pieces:
-        if not view.size:
-            continue
         merged = _merge_axes(view)
         steps = _row_major_steps(merged.shape)
         for cut in _cuts(merged.shape, _slab_shape(merged.shape, _source_order(merged))):
@@ -205,7 +228,8 @@ def _fill(target: _Floats, source: Array, scratch: _Bytes) -> None:
     order = _source_order(source)
     mapped = find_mapping(source)
     transposed = abs(source.strides[-1]) > _LINE and order[0] != source.ndim - 1
-    if transposed and mapped is not None and mapped.readable and _run(source, order) >= _READ:
+    sparse = reach(source.shape, source) > _SPARSE * source.nbytes
+    if transposed and sparse and mapped is not None and mapped.readable and _run(source, order) >= _READ:
         _transpose(target, source, order, scratch, mapped)
         return
     for cut in _cuts(source.shape, _window_shape(source, order)):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from google.protobuf import text_format
+from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared_data import MODELS, PROTOTXTS, needs_prototxts
 
+from caffe_proto import caffe_pb2
 from caffe_proto.caffe_pb2 import (
     BlobProto,
     ConvolutionParameter,
@@ -26,6 +30,7 @@ from caffeconv.prototxt import parse_prototxt, read_prototxt
 from caffeconv.upgrade import upgrade_net
 
 GOLDENS = sorted((Path(__file__).parent / "goldens" / "upgrade").glob("*.prototxt"))
+FIXTURES = sorted((Path(__file__).parents[1] / "fixtures").rglob("*.prototxt"))
 
 
 def read(text: str) -> NetParameter:
@@ -41,6 +46,12 @@ def layers(*layer: LayerParameter) -> NetParameter:
 
 A = LayerParameter(name="a")
 CONV = LayerParameter(convolution_param=ConvolutionParameter(num_output=16))
+
+
+NOT_READ = {
+    "ducha-aiki+caffenet-benchmark__prototxt_activations_caffenet_lsuv_PReLU.prototxt": "this is a solver, not a net",
+    "ducha-aiki+caffenet-benchmark__prototxt_activations_caffenet_lsuv_RReLU.prototxt": "this is a solver, not a net",
+}
 
 
 class TestSyntax:
@@ -107,6 +118,7 @@ class TestSyntax:
     )
     def test_reads(self, text: str, expected: NetParameter) -> None:
         assert read(text) == expected
+        assert text_format.Parse(text, NetParameter()) == expected
 
     def test_nan_is_a_float(self) -> None:
         (weight,) = read("layer { loss_weight: NaN }").layer[0].loss_weight
@@ -188,7 +200,7 @@ class TestRefused:
         assert problem in str(caught.value)
         assert "\n" not in str(caught.value)
 
-    def test_what_only_protobuf_finds(self) -> None:
+    def test_escapes_that_make_no_utf8(self) -> None:
         text = 'layer {\n foo: 1 name: "\\xff" }'
         with pytest.raises(ParseError, match=r"^net\.prototxt:2:22: [^\n]*utf-8"):
             parse_prototxt(text.encode(), "net.prototxt")
@@ -320,6 +332,20 @@ class TestPassedOver:
         assert net == layers(LayerParameter(name="a", relu_param={"negative_slope": 0.5}))
         assert notes == (Note("warning", "a", f"line 1: unknown value {value} of relu_param.engine skipped"),)
 
+    @pytest.mark.parametrize(
+        "field",
+        [
+            pytest.param("engine: NO_SUCH_WORD;", id="word"),
+            pytest.param("engine: 99,", id="number"),
+            pytest.param("negative_slope: [1, 2];", id="list"),
+            pytest.param("foo: 1;", id="unknown field"),
+        ],
+    )
+    def test_separator_goes_with_what_is_passed_over(self, field: str) -> None:
+        net, notes = parse_prototxt(f"layer {{ relu_param {{ {field} }} }}".encode(), "x")
+        assert net == layers(LayerParameter(relu_param={}))
+        assert len(notes) == 1
+
     def test_enum_words_of_forks_are_known(self) -> None:
         net = read("layer { relu_param { engine: MKL2017 } }")
         assert net.layer[0].relu_param.HasField("engine")
@@ -352,6 +378,129 @@ class TestPassedOver:
         net, notes = parse_prototxt(b'layers { blobs { payload: 3 } type_word: "x" }', "x")
         assert net == NetParameter(layers=[V1LayerParameter(blobs=[BlobProto()])])
         assert len(notes) == 2
+
+
+def written_integers(lowest: int, highest: int) -> st.SearchStrategy[str]:
+    """Decimal, hexadecimal and octal."""
+    numbers = st.integers(lowest, highest) | st.sampled_from([lowest, highest])
+    forms = st.sampled_from(
+        [lambda sign, n: f"{sign}{n}", lambda sign, n: f"{sign}0x{n:X}", lambda sign, n: f"{sign}0{n:o}"]
+    )
+    return st.builds(lambda form, number: form("-" * (number < 0), abs(number)), forms, numbers)
+
+
+STRING = st.lists(
+    st.text(st.characters(exclude_characters='"\\\n', exclude_categories=["Cc", "Cs"]), max_size=5)
+    | st.sampled_from(["\\n", '\\"', "\\\\", "\\x4", "\\x41", "\\0", "\\101", "\\303\\251", "'"]),
+    max_size=4,
+).map(lambda parts: '"' + "".join(parts) + '"')
+FLOAT = st.one_of(
+    st.floats(allow_nan=False).map(repr),
+    st.floats(allow_nan=False, width=32).map(repr),
+    st.integers(-(10**20), 10**20).map(str),
+    st.sampled_from(
+        ["1.", ".5", "-.5", "1.5f", "2f", "1E+5", "1e39", "-1e39", "3.4028235e38", "1e-46", "1e999", "-inf", "Infinity"]
+    ),
+)
+VALUES = {
+    FieldDescriptor.CPPTYPE_BOOL: st.sampled_from(["true", "True", "t", "1", "false", "False", "f", "0"]),
+    FieldDescriptor.CPPTYPE_DOUBLE: FLOAT,
+    FieldDescriptor.CPPTYPE_FLOAT: FLOAT,
+    FieldDescriptor.CPPTYPE_INT32: written_integers(-(2**31), 2**31 - 1),
+    FieldDescriptor.CPPTYPE_INT64: written_integers(-(2**63), 2**63 - 1),
+    FieldDescriptor.CPPTYPE_STRING: st.lists(STRING, min_size=1, max_size=2).map(" ".join),
+    FieldDescriptor.CPPTYPE_UINT32: written_integers(0, 2**32 - 1),
+    FieldDescriptor.CPPTYPE_UINT64: written_integers(0, 2**64 - 1),
+}
+PRIVATE = 10000
+DEEPEST = 4
+
+
+def written_value(field: Any, depth: int) -> st.SearchStrategy[str]:
+    if field.message_type is not None:
+        return st.builds("{}{}{}".format, st.just("{"), written_fields(field.message_type, depth + 1), st.just("}"))
+    if field.enum_type is not None:
+        values = field.enum_type.values
+        words = [value.name for value in values]
+        return st.sampled_from([*words, *(str(value.number) for value in values if value.number < PRIVATE)])
+    return VALUES[field.cpp_type]
+
+
+@st.composite
+def written_fields(draw: st.DrawFn, descriptor: Any, depth: int = 0) -> str:
+    """Some fields of a message as one may write them."""
+    known = [
+        field
+        for field in descriptor.fields
+        if field.name not in ("payload", "type_word") and (depth < DEEPEST or field.message_type is None)
+    ]
+    text = ""
+    for field in (
+        draw(st.lists(st.sampled_from(known), max_size=5, unique_by=lambda field: field.name)) if known else []
+    ):
+        colon = draw(st.sampled_from([": ", " : ", ":\n", " " if field.message_type else ":"]))
+        value = written_value(field, depth)
+        if isinstance(field.default_value, list):
+            items = draw(st.lists(value, min_size=1, max_size=3))
+            if draw(st.booleans()):
+                text += f"{field.name}{colon}[{', '.join(items)}]"
+            else:
+                text += " ".join(f"{field.name}{colon}{item}" for item in items)
+        else:
+            text += f"{field.name}{colon}{draw(value)}"
+        text += draw(st.sampled_from([" ", "\n", ", ", ";", " # { \n"]))
+    return text
+
+
+ABOUT = {
+    "GongCheng1919+Quantitative-and-ternary-caffe-for-network-compression__examples_cifar10_vgg11": (
+        "type: DROPOUT", 'type: "DROPOUT"',
+    ),
+    "MyCaffe+MyCaffe__MyCaffe.test_test_data_models_tft_Tft_traffic_tft_traffic_train_test": (r"source: C:.*", ""),
+    "yjxiong+caffe__models_C3D_train": (r"(pool: MAX)\s*kernel_size:.*\s*stride:.*", r"\1"),
+}  # fmt: skip
+"""What keeps protobuf's own parser from reading a file, and what to write there instead."""
+
+
+class TestLikeProtobuf:
+    """Protobuf's own parser of texts, told to pass over unknown fields, makes the same message."""
+
+    @settings(deadline=None, max_examples=150)
+    @given(written_fields(NetParameter.DESCRIPTOR))
+    def test_any_field(self, text: str) -> None:
+        expected = text_format.Parse(text + "layer { }", NetParameter())
+        assert read(text + "layer { }") == expected
+
+    @pytest.mark.parametrize("message", ["LayerParameter", "V1LayerParameter"])
+    @settings(deadline=None, max_examples=150)
+    @given(data=st.data())
+    def test_any_field_of_a_layer(self, message: str, data: st.DataObject) -> None:
+        field = "layers" if message == "V1LayerParameter" else "layer"
+        descriptor = caffe_pb2.DESCRIPTOR.message_types_by_name[message]
+        text = f"{field} {{ {data.draw(written_fields(descriptor, 1))} }}"
+        assert read(text) == text_format.Parse(text, NetParameter())
+
+    @pytest.mark.parametrize("path", [*GOLDENS, *FIXTURES], ids=lambda path: f"{path.parent.name}/{path.stem}")
+    def test_fixtures(self, path: Path) -> None:
+        self.check(path)
+
+    @needs_prototxts
+    @pytest.mark.parametrize("path", [*PROTOTXTS, *(folder / "deploy.prototxt" for folder in MODELS)],
+                             ids=lambda path: f"{path.parent.name}/{path.stem}")  # fmt: skip
+    def test_public_nets(self, path: Path) -> None:
+        if path.name not in NOT_READ:
+            self.check(path)
+
+    @staticmethod
+    def check(path: Path) -> None:
+        data = path.read_bytes()
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            text = data.decode("latin-1")
+        text = re.sub(*ABOUT.get(path.stem, ("", "")), text)
+        net, _ = read_prototxt(path)
+        assert net == text_format.Parse(text, NetParameter(), allow_unknown_field=True)
 
 
 TOKENS = [
@@ -439,12 +588,6 @@ class TestFuzz:
             other = data.draw(st.sampled_from([*"{}<>[]:;,\"'#\\-", "", "\0", "\u00e9", tokens[at], tokens[at // 2]]))
             tokens[at : at + data.draw(st.integers(0, 2))] = [other]
         self.check("".join(tokens).encode())
-
-
-NOT_READ = {
-    "ducha-aiki+caffenet-benchmark__prototxt_activations_caffenet_lsuv_PReLU.prototxt": "this is a solver, not a net",
-    "ducha-aiki+caffenet-benchmark__prototxt_activations_caffenet_lsuv_RReLU.prototxt": "this is a solver, not a net",
-}
 
 
 @needs_prototxts

@@ -27,10 +27,10 @@ RANDOM = np.random.default_rng(5).integers(0, 256, 2**22, np.uint8)
 
 
 @contextlib.contextmanager
-def limits(slab: int, window: int, tile: int, workers: int = 2) -> Any:
+def limits(slab: int, window: int, tile: int, small: int = 0) -> Any:
     with (
-        mock.patch.multiple(tiles, _SLAB=slab, _RUN=max(1, slab // 4), _WINDOW=window),
-        mock.patch.multiple(tiles, _TILE=8 * tile, _TILE_ROWS=max(1, tile // 4), _WORKERS=workers, _READ=16),
+        mock.patch.multiple(tiles, _SMALL=small, _SLAB=slab, _RUN=max(1, slab // 4), _WINDOW=window),
+        mock.patch.multiple(tiles, _TILE=8 * tile, _TILE_ROWS=max(1, tile // 4), _WORKERS=2, _READ=16),
     ):
         yield
 
@@ -98,9 +98,12 @@ def views(draw: st.DrawFn) -> npt.NDArray[Any]:
     slab=st.sampled_from([4, 16, 100, 1000, 2**16]),
     window=st.sampled_from([1, 50, 400, 3000, 2**20]),
     tile=st.sampled_from([4, 16, 64, 600]),
+    small=st.sampled_from([0, 0, 2**14]),
 )
-def test_copies_what_numpy_copies(view: npt.NDArray[Any], gap: int, slab: int, window: int, tile: int) -> None:
-    with limits(slab, window, tile):
+def test_copies_what_numpy_copies(
+    view: npt.NDArray[Any], gap: int, slab: int, window: int, tile: int, small: int
+) -> None:
+    with limits(slab, window, tile, small):
         got = copied(view, gap)
     assert not view.size or np.may_share_memory(tiles._merge_axes(view), view), "the whole view was copied on the way"
     if view.dtype.kind == "f" and view.dtype.itemsize == 4:
@@ -143,7 +146,12 @@ def test_copies_weights(shape: tuple[int, ...], axes: tuple[int, ...], shift: in
 
 
 @pytest.mark.parametrize(
-    "size", [pytest.param(2, id="one-thread"), pytest.param(2**22 + 5, id="two-slabs-and-two-threads")]
+    "size",
+    [
+        pytest.param(2, id="small"),
+        pytest.param(2**14, id="one-slab"),
+        pytest.param(2**22 + 5, id="two-slabs-and-two-threads"),
+    ],
 )
 def test_copies_with_the_limits_in_use(size: int) -> None:
     view = np.arange(3 * size, dtype="<f4").reshape(size, 3).T
@@ -258,7 +266,7 @@ def test_a_mapped_file_that_shrinks_is_an_error(tmp_path: Any) -> None:
         file.flush()
         mapping = Mapping(file.fileno(), 0, access=mmap.ACCESS_READ)
         mapping.descriptor = file.fileno()
-        view = np.frombuffer(mapping, "<f4").reshape(256, 4096).T
+        view = np.frombuffer(mapping, "<f4").reshape(256, 4096)[:, :1024].T  # little enough of it to be read
         file.truncate(2**19 + 5)
         with pytest.raises(ParseError, match="became shorter"):
             copied(view)

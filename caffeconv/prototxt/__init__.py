@@ -9,11 +9,8 @@ taken, a number out of range, a word where a number belongs, brackets that do no
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from google.protobuf import text_format
 
 from caffe_proto import caffe_pb2
 from caffeconv.errors import ParseError
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["parse_prototxt", "read_prototxt"]
 
-_PLACE_OF_PROTOBUF = re.compile(r"^[0-9]+:[0-9]+ : ('.*': )?")
 _SOLVER_FIELDS = frozenset(field.name for field in caffe_pb2.SolverParameter.DESCRIPTOR.fields)
 _NETS_OF_A_SOLVER = (
     ("net", "its net is named by net: {}"),
@@ -65,18 +61,10 @@ def parse_prototxt(data: bytes, filename: str) -> tuple[caffe_pb2.NetParameter, 
         if kind is None:
             raise
         raise ParseError(f"{filename}: this is {kind}; expected the text of a net (a prototxt)") from error
-    net = _parse_readable(walk.readable_text(), filename)
+    net = caffe_pb2.NetParameter.FromString(walk.message)
     if not (net.layer or net.layers or net.input):
         raise ParseError(f"{filename}: {_why_no_net(walk)}")
     return net, tuple(_notes(walk))
-
-
-def _parse_readable(text: str, filename: str) -> caffe_pb2.NetParameter:
-    try:
-        return text_format.Parse(text, caffe_pb2.NetParameter())
-    except text_format.ParseError as error:
-        problem = _PLACE_OF_PROTOBUF.sub("", " ".join(str(error).split()))
-        raise ParseError(f"{filename}:{error.GetLine()}:{error.GetColumn()}: {quote(problem, longest=200)}") from error
 
 
 def _why_no_net(walk: Walk) -> str:

@@ -4,27 +4,57 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, Literal, TypeAlias
+
+from google.protobuf.descriptor import FieldDescriptor
 
 from caffe_proto import caffe_pb2
+from caffeconv.fields import FIXED32, FIXED64, LENGTH, VARINT, encode_varint
+from caffeconv.prototxt.scalars import encode_integer
 
-__all__ = ["Field", "fields_of"]
+__all__ = ["TYPE_WORD", "Field", "fields_of"]
+
+Role: TypeAlias = Literal["", "name of a layer", "type", "V1 type"]
 
 _FIRST_PRIVATE_NUMBER = 10000
 _PRIVATE_FIELDS = frozenset({"payload", "type_word"})
+_WIRE_TYPES = {
+    FieldDescriptor.CPPTYPE_BOOL: VARINT,
+    FieldDescriptor.CPPTYPE_DOUBLE: FIXED64,
+    FieldDescriptor.CPPTYPE_ENUM: VARINT,
+    FieldDescriptor.CPPTYPE_FLOAT: FIXED32,
+    FieldDescriptor.CPPTYPE_INT32: VARINT,
+    FieldDescriptor.CPPTYPE_INT64: VARINT,
+    FieldDescriptor.CPPTYPE_MESSAGE: LENGTH,
+    FieldDescriptor.CPPTYPE_STRING: LENGTH,
+    FieldDescriptor.CPPTYPE_UINT32: VARINT,
+    FieldDescriptor.CPPTYPE_UINT64: VARINT,
+}
+_ROLES: dict[tuple[str, str], Role] = {
+    (caffe_pb2.LayerParameter.DESCRIPTOR.full_name, "name"): "name of a layer",
+    (caffe_pb2.LayerParameter.DESCRIPTOR.full_name, "type"): "type",
+    (caffe_pb2.V1LayerParameter.DESCRIPTOR.full_name, "name"): "name of a layer",
+    (caffe_pb2.V1LayerParameter.DESCRIPTOR.full_name, "type"): "V1 type",
+    (caffe_pb2.V0LayerParameter.DESCRIPTOR.full_name, "name"): "name of a layer",
+}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Field:
-    """What the walk needs of a field's descriptor; reading descriptors again and again is slow."""
+    """What the walk needs of a field's descriptor; reading descriptors again and again is slow.
+
+    `tag` is what stands before each value in protobuf's wire format. `words` and `numbers` are those of an enum, as
+    bytes of that format.
+    """
 
     name: str
-    full_name: str
+    tag: bytes
     repeated: bool
     cpp_type: int
     message: str | None
-    words: frozenset[str]
-    numbers: frozenset[int]
+    words: dict[str, bytes]
+    numbers: frozenset[bytes]
+    role: Role
 
 
 @functools.cache
@@ -38,10 +68,15 @@ def _field_of(field: Any) -> Field:
     values = field.enum_type.values if field.enum_type is not None else ()
     return Field(
         name=field.name,
-        full_name=field.full_name,
+        tag=encode_varint(field.number << 3 | _WIRE_TYPES[field.cpp_type]),
         repeated=isinstance(field.default_value, list),
         cpp_type=field.cpp_type,
         message=field.message_type.full_name if field.message_type is not None else None,
-        words=frozenset(value.name for value in values),
-        numbers=frozenset(value.number for value in values if value.number < _FIRST_PRIVATE_NUMBER),
+        words={value.name: encode_integer(value.number) for value in values},
+        numbers=frozenset(encode_integer(value.number) for value in values if value.number < _FIRST_PRIVATE_NUMBER),
+        role=_ROLES.get((field.containing_type.full_name, field.name), ""),
     )
+
+
+TYPE_WORD = _field_of(caffe_pb2.V1LayerParameter.DESCRIPTOR.fields_by_name["type_word"])
+"""Our own field for the type of a `layers` block that is none of the schema's words."""

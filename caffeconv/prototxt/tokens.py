@@ -9,12 +9,13 @@ from __future__ import annotations
 import bisect
 import codecs
 import dataclasses
+import functools
 import re
-from typing import NamedTuple
+import string
 
 from caffeconv.errors import ParseError
 
-__all__ = ["Source", "Token", "decode", "quote", "tokenize"]
+__all__ = ["Source", "decode", "kind_of", "quote"]
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -24,56 +25,63 @@ _BYTE_ORDER_MARKS = (
 
 _TOKEN = re.compile(
     r"""
-      (?P<skip> \s+ | \#[^\n]* )
-    | (?P<name> [A-Za-z_][A-Za-z0-9_]* )
-    | (?P<number> [-+]?\.?[0-9][A-Za-z0-9_.+-]* | -[A-Za-z]+ )
-    | (?P<string> "[^"\\\n]*(?:\\.[^"\\\n]*)*" | '[^'\\\n]*(?:\\.[^'\\\n]*)*' )
-    | (?P<mark> [{}<>\[\]:;,./] )
-    | (?P<wrong> . )
+    \s* (?: \#[^\n]* \s* )*
+    ( [A-Za-z_][A-Za-z0-9_]*
+    | "[^"\\\n]*(?:\\.[^"\\\n]*)*" | '[^'\\\n]*(?:\\.[^'\\\n]*)*'
+    | [-+]?\.?[0-9][A-Za-z0-9_.+-]* | -[A-Za-z]+
+    | [^\s#]
+    | \Z
+    )
     """,
     re.VERBOSE,
 )
+"""What is skipped and a token: a name, a string, a number, any other character, or the end."""
+_MARKS = frozenset("{}<>[]:;,./")
+_LETTERS = frozenset(string.ascii_letters + "_")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 _PLACEHOLDER = re.compile(
     r"\{\{[^\n]*?\}\}|\{%[^\n]*?%\}|\$\{[^}\n]*\}|\$\w+|%\(\w+\)\w|@\w+@|__\w+__|<%[^\n]*?%>|<\w+>"
 )
 
 
-class Token(NamedTuple):
-    """A stretch `text` of the source from `start`; `kind` is name, number, string, mark, wrong or end."""
-
-    kind: str
-    text: str
-    start: int
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.text)
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """A text, the name of its file, and where its lines begin."""
+    """A text, the name of its file, and its tokens, with an empty one behind them for the end; they go by number."""
 
     filename: str
     text: str
-    line_starts: tuple[int, ...] = dataclasses.field(init=False)
+    tokens: list[str] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
-        starts = (0, *(match.end() for match in re.finditer("\n", self.text)))
-        object.__setattr__(self, "line_starts", starts)
+        object.__setattr__(self, "tokens", _TOKEN.findall(self.text))
 
-    def line(self, position: int) -> int:
-        """The number of the line that holds `position`, from 1."""
-        return bisect.bisect_right(self.line_starts, position)
+    @functools.cached_property
+    def _starts(self) -> list[int]:
+        """Where each token begins; only a text of which something is to be told needs it."""
+        return [match.start(1) for match in _TOKEN.finditer(self.text)]
 
-    def error(self, position: int, problem: str) -> ParseError:
-        """The error `file:line:column: problem`, or that a template's placeholder stands there."""
-        line = self.line(position)
+    @functools.cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(match.end() for match in re.finditer("\n", self.text))]
+
+    def line(self, at: int) -> int:
+        """The number of the line that holds token `at`, from 1."""
+        return bisect.bisect_right(self._line_starts, self._starts[at])
+
+    def shown(self, at: int) -> str:
+        """Token `at` as a message calls it."""
+        token = self.tokens[at]
+        if not token:
+            return "the end of the file"
+        return "a string that is not closed on its line" if token in ('"', "'") else quote(token)
+
+    def error(self, at: int, problem: str) -> ParseError:
+        """The error `file:line:column: problem` for token `at`, or that a template's placeholder stands there."""
+        position, line = self._starts[at], self.line(at)
         placeholder = _PLACEHOLDER.match(self.text, position)
         if placeholder is not None:
             problem = f"the placeholder {quote(placeholder.group())} of a template is not filled in"
-        return ParseError(f"{self.filename}:{line}:{position - self.line_starts[line - 1] + 1}: {problem}")
+        return ParseError(f"{self.filename}:{line}:{position - self._line_starts[line - 1] + 1}: {problem}")
 
 
 def quote(text: str, longest: int = 40) -> str:
@@ -98,11 +106,11 @@ def decode(data: bytes, filename: str) -> str:
     return text
 
 
-def tokenize(source: Source) -> list[Token]:
-    """All tokens of a text, with one of kind end behind them; what is no token of the format is of kind wrong."""
-    tokens = [
-        Token(str(match.lastgroup), match.group(), match.start())
-        for match in _TOKEN.finditer(source.text)
-        if match.lastgroup != "skip"
-    ]
-    return [*tokens, Token("end", "", len(source.text))]
+def kind_of(token: str) -> str:
+    """What a token is: name, number, string, mark, end, or wrong for what is no token of the format."""
+    first = token[:1]
+    if first in _LETTERS:
+        return "name"
+    if len(token) > 1:
+        return "string" if first in "\"'" else "number"
+    return "end" if not token else "mark" if first in _MARKS else "number" if first in string.digits else "wrong"

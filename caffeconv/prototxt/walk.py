@@ -1,33 +1,37 @@
-"""A walk over the tokens of a net that takes out what protobuf's own parser cannot be told to pass over.
+"""The one walk over the tokens of a net, which makes protobuf's wire format of them as it goes.
 
-The walk knows the schema. It checks the syntax and every value, so that errors name file, line and column; it finds
-what Caffe's schema does not have (fields, words and numbers of enums) and lists the edits that make the text readable:
-lines and columns of all that stays are kept as far as that is possible.
+The walk knows the schema. It checks the syntax and every value, so that errors name file, line and column; what
+Caffe's schema does not have (fields, words and numbers of enums) is passed over and listed. Bytes are quicker made than
+messages filled field by field, and the bindings parse them in one go.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import re
+import functools
 from typing import TYPE_CHECKING, Literal
 
 from google.protobuf.descriptor import FieldDescriptor
 
 from caffe_proto import caffe_pb2
-from caffeconv.prototxt.fields import Field, fields_of
-from caffeconv.prototxt.scalars import integer, problem_with
-from caffeconv.prototxt.tokens import Source, Token, quote, tokenize
+from caffeconv.prototxt.fields import TYPE_WORD, Field, fields_of
+from caffeconv.prototxt.scalars import WrongValue, encode_bytes, encode_number, unescape
+from caffeconv.prototxt.tokens import Source, kind_of, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from caffeconv.errors import ParseError
+
 __all__ = ["Finding", "Walk"]
 
 _CLOSING = {"{": "}", "<": ">", "[": "]"}
+_CLOSERS = frozenset(_CLOSING.values())
+_SEPARATORS = (",", ";")
 _LAYER_FIELDS = frozenset({"layer", "layers"})
-_LAYER_PATHS = (("layer",), ("layers",), ("layers", "layer"))
-_V1_TYPE = caffe_pb2.V1LayerParameter.DESCRIPTOR.fields_by_name["type"].full_name
-_V2_TYPE = caffe_pb2.LayerParameter.DESCRIPTOR.fields_by_name["type"].full_name
+_VALUES = frozenset({"name", "number", "string"})
+_KEPT_NUMBERS = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,17 +53,12 @@ def _dotted(path: tuple[str, ...], name: str) -> str:
     return ".".join((*(path[1:] if _in_layer(path) else path), name))
 
 
-def _shown(token: Token) -> str:
-    if token.kind == "end":
-        return "the end of the file"
-    return "a string that is not closed on its line" if token.text in ('"', "'") else quote(token.text)
-
-
 class Walk:
     """The walk over one text; it is done when the object is made.
 
-    `findings` is what was found, `layer_names` the names of the layers in their order, `unknown` the fields outside of
-    any layer that the schema does not have, with their values as written (a block: its bracket).
+    `message` is the net in protobuf's wire format, `findings` what was found, `layer_names` the names of the layers in
+    their order, `unknown` the fields outside of any layer that the schema does not have, with their values as written
+    (a block: its bracket).
 
     Raises:
         ParseError: the text breaks the syntax, or a field has a value that it cannot have.
@@ -69,212 +68,227 @@ class Walk:
         self.findings: list[Finding] = []
         self.layer_names: list[str] = []
         self.unknown: dict[str, str] = {}
-        self._edits: list[tuple[int, int, str | None]] = []
         self._source = source
-        self._tokens = tokenize(source)
-        self._position = 0
-        self._message(caffe_pb2.NetParameter.DESCRIPTOR.full_name, None, ())
+        self._tokens = source.tokens
+        self._at = 0
+        self._number = functools.lru_cache(_KEPT_NUMBERS)(encode_number)
+        self.message = self._message(caffe_pb2.NetParameter.DESCRIPTOR.full_name, None, ())
 
-    def readable_text(self) -> str:
-        """The text without what the schema does not have."""
-        return "".join(self._pieces())
+    def _take(self) -> int:
+        """Step over a token, but never over the end."""
+        at = self._at
+        if self._tokens[at]:
+            self._at += 1
+        return at
 
-    def _pieces(self) -> Iterator[str]:
-        text, position = self._source.text, 0
-        for start, end, replacement in self._edits:
-            yield text[position:start]
-            yield re.sub(r"[^\n]", " ", text[start:end]) if replacement is None else replacement
-            position = end
-        yield text[position:]
-
-    def _peek(self) -> Token:
-        return self._tokens[self._position]
-
-    def _take(self) -> Token:
-        token = self._tokens[self._position]
-        if token.kind != "end":
-            self._position += 1
-        return token
-
-    def _take_mark(self, marks: str) -> Token | None:
-        token = self._peek()
-        return self._take() if token.kind == "mark" and token.text in marks else None
-
-    def _find(self, level: Literal["info", "warning"], place: Token, path: tuple[str, ...], text: str) -> None:
+    def _find(self, level: Literal["info", "warning"], at: int, path: tuple[str, ...], text: str) -> None:
         layer = len(self.layer_names) - 1 if _in_layer(path) else None
-        self.findings.append(Finding(level, layer, self._source.line(place.start), text))
+        self.findings.append(Finding(level, layer, self._source.line(at), text))
 
-    def _message(self, message: str, opening: Token | None, path: tuple[str, ...]) -> None:
+    def _message(self, message: str, opening: int | None, path: tuple[str, ...]) -> bytes:
         """The fields of a message to its end. Messages nest as deep as the schema does, so this recursion ends."""
-        fields = fields_of(message)
-        seen: dict[str, Token] = {}
-        while not self._closed(opening, path):
-            name = self._take()
-            if name.kind != "name" and name.text != "[":
-                raise self._source.error(name.start, f"expected the name of a field, got {_shown(name)}")
-            field = fields.get(name.text)
+        tokens, fields = self._tokens, fields_of(message)
+        closing = "" if opening is None else _CLOSING[tokens[opening]]
+        seen: dict[str, int] = {}
+        parts: list[bytes] = []
+        while (name := tokens[self._at]) != closing:
+            at = self._at
+            field = fields.get(name)
             if field is None:
-                self._unknown_field(name, path)
+                self._unknown_field(opening, path)
                 continue
-            if not field.repeated and seen.setdefault(field.name, name) is not name:
-                first = self._source.line(seen[field.name].start)
-                raise self._source.error(name.start, f'"{field.name}" is given twice, first on line {first}')
+            if not field.repeated and seen.setdefault(name, at) != at:
+                raise self._source.error(at, f'"{name}" is given twice, first on line {self._source.line(seen[name])}')
+            self._at += 1
             if field.message is not None:
-                self._messages(field, field.message, path)
+                self._messages(field, field.message, path, parts)
             else:
-                self._scalars(field, name, path)
-            self._take_mark(",;")
+                self._scalars(field, path, parts)
+            if tokens[self._at] in _SEPARATORS:
+                self._at += 1
+        self._take()
+        return b"".join(parts)
 
-    def _closed(self, opening: Token | None, path: tuple[str, ...]) -> bool:
-        if opening is None:
-            return self._peek().kind == "end"
-        if self._peek().kind == "end":
-            raise self._source.error(opening.start, f'this bracket of "{path[-1]}" is never closed')
-        return self._take_mark(_CLOSING[opening.text]) is not None
-
-    def _messages(self, field: Field, message: str, path: tuple[str, ...]) -> None:
-        self._take_mark(":")
-        opening = self._peek()
-        if opening.text == "[" and field.repeated:
+    def _messages(self, field: Field, message: str, path: tuple[str, ...], parts: list[bytes]) -> None:
+        if self._tokens[self._at] == ":":
+            self._at += 1
+        if self._tokens[self._at] == "[" and field.repeated:
             for _ in self._list_items():
-                self._one_message(field, message, path)
+                parts += field.tag, encode_bytes(self._one_message(field, message, path))
         else:
-            self._one_message(field, message, path)
+            parts += field.tag, encode_bytes(self._one_message(field, message, path))
 
-    def _one_message(self, field: Field, message: str, path: tuple[str, ...]) -> None:
+    def _one_message(self, field: Field, message: str, path: tuple[str, ...]) -> bytes:
         opening = self._take()
-        if opening.kind != "mark" or opening.text not in "{<":
-            raise self._source.error(opening.start, f'expected "{{" after "{field.name}", got {_shown(opening)}')
+        if self._tokens[opening] not in ("{", "<"):
+            raise self._source.error(opening, f'expected "{{" after "{field.name}", got {self._source.shown(opening)}')
         if not path and field.name in _LAYER_FIELDS:
             self.layer_names.append("")
-        self._message(message, opening, (*path, field.name))
+        return self._message(message, opening, (*path, field.name))
 
-    def _list_items(self) -> Iterator[None]:
-        """Step through `[a, b]`; the caller takes an item at each step."""
+    def _list_items(self) -> Iterator[int]:
+        """Step through `[a, b]` and yield where each item begins; the caller takes it."""
         self._take()
-        if self._take_mark("]"):
+        if self._tokens[self._at] == "]":
+            self._at += 1
             return
         while True:
-            yield
+            yield self._at
             mark = self._take()
-            if mark.text == "]":
+            if self._tokens[mark] == "]":
                 return
-            if mark.text != ",":
-                raise self._source.error(mark.start, f'expected "," or "]" in a list, got {_shown(mark)}')
+            if self._tokens[mark] != ",":
+                raise self._source.error(mark, f'expected "," or "]" in a list, got {self._source.shown(mark)}')
 
-    def _scalars(self, field: Field, name: Token, path: tuple[str, ...]) -> None:
-        """A field with one value or a list of them."""
-        if self._take_mark(":") is None:
-            token = self._peek()
-            raise self._source.error(token.start, f'expected ":" after "{name.text}", got {_shown(token)}')
-        if self._peek().text != "[":
-            values = [self._scalar(field)]
+    def _scalars(self, field: Field, path: tuple[str, ...], parts: list[bytes]) -> None:
+        """What follows the name of a field with one value or a list of them, into `parts`."""
+        name, colon, first = self._at - 1, self._at, self._at + 1
+        if self._tokens[colon] != ":":
+            raise self._source.error(colon, f'expected ":" after "{field.name}", got {self._source.shown(colon)}')
+        self._at = first
+        if self._tokens[first] != "[":
+            values = {first: self._value(field)}
         elif field.repeated:
-            values = [self._scalar(field) for _ in self._list_items()]
+            values = {at: self._value(field) for at in self._list_items()}
         else:
             self._skip_brackets(self._take())
             self._find("warning", name, path, f"{_dotted(path, field.name)} takes one value, the list is skipped")
-            self._replace(name, None)
             return
-        self._settle_values(field, name, values, path)
+        if b"" in values.values():
+            unknown = next(at for at, value in values.items() if not value)
+            self._pass_over_value(field, name, unknown, path, parts)
+            return
+        for value in values.values():
+            parts += field.tag, value
+        if field.role == "name of a layer":
+            self.layer_names[-1] = self._tokens[first][1:-1]
+        elif field.role == "type" and kind_of(self._tokens[first]) == "name":
+            self._find("info", name, path, f"type {self._tokens[first]} has no quotation marks, which Caffe wants")
 
-    def _settle_values(self, field: Field, name: Token, values: list[Token], path: tuple[str, ...]) -> None:
-        """Keep, rewrite or pass over a field whose values are well written."""
-        unknown = next((value for value in values if field.words and not self._is_known(field, value)), None)
-        if field.full_name == _V1_TYPE and unknown is not None:
-            self._find("info", name, path, f"type {quote(unknown.text)} is none of Caffe's words for a layer in layers")
-            self._keep_type_word(name, unknown)
-        elif unknown is not None:
-            where = _dotted(path, field.name)
-            self._find("warning", name, path, f"unknown value {quote(unknown.text)} of {where} skipped")
-            self._replace(name, None)
-        elif path in _LAYER_PATHS and field.name == "name":
-            self.layer_names[-1] = values[0].text[1:-1]
-        elif field.full_name == _V2_TYPE and values[0].kind == "name":
-            self._find("info", name, path, f"type {values[0].text} has no quotation marks, which Caffe wants")
-            self._replace(name, f'type: "{values[0].text}"')
-
-    def _scalar(self, field: Field) -> Token:
-        """One value of a field; of adjacent strings, the first."""
-        value = self._take()
-        if value.kind not in ("name", "number", "string"):
-            raise self._source.error(value.start, f'expected a value of "{field.name}", got {_shown(value)}')
-        bare_type = field.full_name == _V2_TYPE and value.kind == "name"
-        part: Token | None = value
-        while part is not None:
-            problem = None if field.words or bare_type else problem_with(part, field.cpp_type)
-            if field.words and part.kind == "string" and field.full_name != _V1_TYPE:
-                problem = f"expected a word without quotation marks, got {quote(part.text)}"
-            if problem is not None:
-                raise self._source.error(part.start, f"{field.name}: {problem}")
-            part = self._take() if value.kind == "string" and self._peek().kind == "string" else None
-        return value
-
-    def _is_known(self, field: Field, value: Token) -> bool:
-        if value.kind == "number":
-            return problem_with(value, FieldDescriptor.CPPTYPE_INT32) is None and integer(value.text) in field.numbers
-        return value.text in field.words
-
-    def _unknown_field(self, name: Token, path: tuple[str, ...]) -> None:
-        """Pass over a field that the schema does not have, whatever its value."""
-        if name.text == "[":
-            self._skip_brackets(name)
-        colon = self._take_mark(":")
-        opening = self._take_mark("{<[")
-        if opening is not None:
-            if path and name.text in _LAYER_FIELDS:
-                raise self._source.error(
-                    name.start, f'"{name.text}" inside of "{path[-1]}": is a bracket missing above?'
-                )
-            self._skip_brackets(opening)
-            self._remember_unknown(name, opening, path)
-        elif colon is None:
-            token = self._peek()
-            raise self._source.error(token.start, f'expected ":" or "{{" after "{name.text}", got {_shown(token)}')
+    def _pass_over_value(
+        self, field: Field, name: int, unknown: int, path: tuple[str, ...], parts: list[bytes]
+    ) -> None:
+        """Tell of a field with an unknown value; that of a `layers` block's type is handed on to the upgrade."""
+        word = self._tokens[unknown]
+        if field.role == "V1 type":
+            self._find("info", name, path, f"type {quote(word)} is none of Caffe's words for a layer in layers")
+            self._at = unknown
+            parts += TYPE_WORD.tag, self._bare_or_string(field)
         else:
-            self._remember_unknown(name, self._skip_scalar(name), path)
-        self._take_mark(",;")
-        shown = name.text if name.text != "[" else "[...]"
-        self._find("warning", name, path, f'unknown field "{_dotted(path, shown)}" skipped')
-        self._replace(name, None)
+            where = _dotted(path, field.name)
+            self._find("warning", name, path, f"unknown value {quote(word)} of {where} skipped")
 
-    def _remember_unknown(self, name: Token, value: Token, path: tuple[str, ...]) -> None:
-        if not path:
-            self.unknown.setdefault(name.text, value.text)
-
-    def _skip_scalar(self, name: Token) -> Token:
-        value = self._take()
-        if value.kind not in ("name", "number", "string"):
-            raise self._source.error(value.start, f'expected a value of "{name.text}", got {_shown(value)}')
-        while value.kind == "string" and self._peek().kind == "string":
-            self._take()
+    def _value(self, field: Field) -> bytes:
+        """The bytes of one value without its tag; none at all for an unknown value of an enum."""
+        if field.words:
+            return self._enum(field)
+        if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+            return self._bare_or_string(field) if field.role == "type" else self._string(field)
+        try:
+            value = self._number(self._tokens[self._at], field.cpp_type)
+        except WrongValue as wrong:
+            raise self._wrong_value(field, str(wrong)) from None
+        self._at += 1
         return value
 
-    def _skip_brackets(self, opening: Token) -> None:
+    def _wrong_value(self, field: Field, problem: str) -> ParseError:
+        if kind_of(self._tokens[self._at]) not in _VALUES:
+            return self._source.error(
+                self._at, f'expected a value of "{field.name}", got {self._source.shown(self._at)}'
+            )
+        return self._source.error(self._at, f"{field.name}: {problem}")
+
+    def _enum(self, field: Field) -> bytes:
+        token = self._tokens[self._at]
+        known = field.words.get(token, b"")
+        kind = kind_of(token)
+        if kind == "string" and field.role == "V1 type":
+            self._string(field)
+            return b""
+        if kind not in ("name", "number"):
+            raise self._wrong_value(field, f"expected a word without quotation marks, got {quote(token)}")
+        if kind == "number":
+            with contextlib.suppress(WrongValue):
+                number = encode_number(token, field.cpp_type)
+                known = number if number in field.numbers else b""
+        self._at += 1
+        return known
+
+    def _bare_or_string(self, field: Field) -> bytes:
+        """The type of a layer, which may be a word or number without quotation marks."""
+        token = self._tokens[self._at]
+        if kind_of(token) == "name" or (kind_of(token) == "number" and field.role == "V1 type"):
+            self._at += 1
+            return encode_bytes(token.encode())
+        return self._string(field)
+
+    def _string(self, field: Field) -> bytes:
+        """A string, or several in a row that make one."""
+        parts: list[bytes] = []
+        while not parts or kind_of(self._tokens[self._at]) == "string":
+            try:
+                parts.append(unescape(self._tokens[self._at]))
+            except WrongValue as wrong:
+                raise self._wrong_value(field, str(wrong)) from None
+            self._at += 1
+        text = b"".join(parts)
+        try:
+            text.decode()
+        except UnicodeDecodeError as error:
+            problem = f"{field.name}: the string that ends here is not utf-8, {error.reason}"
+            raise self._source.error(self._at, problem) from None
+        return encode_bytes(text)
+
+    def _unknown_field(self, opening: int | None, path: tuple[str, ...]) -> None:
+        """Pass over a field that the schema does not have, whatever its value."""
+        tokens, at = self._tokens, self._take()
+        name = tokens[at]
+        if not name and opening is not None:
+            raise self._source.error(opening, f'this bracket of "{path[-1]}" is never closed')
+        if name != "[" and kind_of(name) != "name":
+            raise self._source.error(at, f"expected the name of a field, got {self._source.shown(at)}")
+        if name == "[":
+            self._skip_brackets(at)
+        colon = tokens[self._at] == ":"
+        if colon:
+            self._at += 1
+        value = self._at
+        if tokens[value] in _CLOSING:
+            if path and name in _LAYER_FIELDS:
+                raise self._source.error(at, f'"{name}" inside of "{path[-1]}": is a bracket missing above?')
+            self._skip_brackets(self._take())
+        elif not colon:
+            raise self._source.error(value, f'expected ":" or "{{" after "{name}", got {self._source.shown(value)}')
+        else:
+            self._skip_scalar(name)
+        if not path:
+            self.unknown.setdefault(name, tokens[value])
+        if tokens[self._at] in _SEPARATORS:
+            self._at += 1
+        shown = name if name != "[" else "[...]"
+        self._find("warning", at, path, f'unknown field "{_dotted(path, shown)}" skipped')
+
+    def _skip_scalar(self, name: str) -> None:
+        value = self._take()
+        kind = kind_of(self._tokens[value])
+        if kind not in _VALUES:
+            raise self._source.error(value, f'expected a value of "{name}", got {self._source.shown(value)}')
+        while kind == "string" and kind_of(self._tokens[self._at]) == "string":
+            self._at += 1
+
+    def _skip_brackets(self, opening: int) -> None:
         """Go behind the bracket that closes `opening`; a loop, since unknown blocks nest as deep as they like."""
         stack = [opening]
         while stack:
-            token = self._take()
-            if token.kind == "end":
-                raise self._source.error(stack[-1].start, "this bracket is never closed")
-            if token.kind != "mark":
-                continue
-            if token.text in _CLOSING:
-                stack.append(token)
-            elif token.text in _CLOSING.values():
+            at = self._take()
+            token = self._tokens[at]
+            if not token:
+                raise self._source.error(stack[-1], "this bracket is never closed")
+            if token in _CLOSING:
+                stack.append(at)
+            elif token in _CLOSERS:
                 opened = stack.pop()
-                if _CLOSING[opened.text] != token.text:
-                    line = self._source.line(opened.start)
-                    problem = f'"{token.text}" does not close the "{opened.text}" of line {line}'
-                    raise self._source.error(token.start, problem)
-
-    def _keep_type_word(self, name: Token, word: Token) -> None:
-        """Hand on the type of a `layers` block that is none of the schema's words."""
-        if word.kind == "string":
-            self._edits.append((name.start, name.end, "type_word"))
-        else:
-            self._replace(name, f'type_word: "{word.text}"')
-
-    def _replace(self, name: Token, replacement: str | None) -> None:
-        """Replace, or blank, all from `name` to the last token taken."""
-        self._edits.append((name.start, self._tokens[self._position - 1].end, replacement))
+                bracket = self._tokens[opened]
+                if _CLOSING[bracket] != token:
+                    problem = f'"{token}" does not close the "{bracket}" of line {self._source.line(opened)}'
+                    raise self._source.error(at, problem)

@@ -52,6 +52,9 @@ _RAW_TYPE: Final = 10
 _RAW_DATA: Final = 12
 _RAW_DTYPES: Final = {0: "<f8", 1: "<f4", 2: "<f2", 3: "<i4", 4: "<u4", 5: "|b1"}
 
+_FLOAT32: Final = np.dtype("<f4")
+_FLOAT64: Final = np.dtype("<f8")
+
 _MAX_AXES: Final = 32
 _INT_MAX: Final = (1 << 31) - 1
 
@@ -73,9 +76,9 @@ def read_blob(buffer: Buffer, start: int, end: int) -> Blob:
             fields.setdefault(tag >> 3, []).append(field)
     dialect = _C3D if 5 in scalars else _LJPADAM if 7777 in scalars else _CAFFE
     values = _values(buffer, dialect, scalars, fields)
-    legacy = any(number in scalars for number in dialect.dims)
+    legacy = not scalars.keys().isdisjoint(dialect.dims)
     if legacy:
-        shape = tuple(_signed(scalars.get(number, 0), bits=32) for number in dialect.dims)
+        shape = tuple([_int32(scalars.get(number, 0)) for number in dialect.dims])
     else:
         shape = _shape(buffer, fields.get(dialect.shape, ()) if dialect.shape is not None else ())
     _check(shape, values.size)
@@ -85,8 +88,8 @@ def read_blob(buffer: Buffer, start: int, end: int) -> Blob:
 def _values(buffer: Buffer, dialect: _Dialect, scalars: dict[int, int], fields: dict[int, list[Field]]) -> Array:
     """All values in file order: raw data before doubles before floats, as NVCaffe and Caffe do."""
     raw = [field for field in fields.get(_RAW_DATA, ()) if field[0] & 7 == LENGTH]
-    doubles = _pieces(buffer, fields.get(_DOUBLE_DATA, ()), np.dtype("<f8"), FIXED64)
-    floats = _pieces(buffer, fields.get(dialect.data, ()), np.dtype("<f4"), FIXED32)
+    doubles = _pieces(buffer, fields.get(_DOUBLE_DATA, ()), _FLOAT64, FIXED64)
+    floats = _pieces(buffer, fields.get(dialect.data, ()), _FLOAT32, FIXED32)
     if raw and (_RAW_TYPE in scalars or not (doubles or floats)):
         kind = scalars.get(_RAW_TYPE, 0)
         if kind not in _RAW_DTYPES:
@@ -95,7 +98,7 @@ def _values(buffer: Buffer, dialect: _Dialect, scalars: dict[int, int], fields: 
     pieces = doubles or floats
     if len(pieces) == 1:
         return pieces[0]
-    values = np.concatenate(pieces) if pieces else np.empty(0, "<f4")
+    values = np.concatenate(pieces) if pieces else np.empty(0, _FLOAT32)
     values.flags.writeable = False
     return values
 
@@ -128,22 +131,25 @@ def _shape(buffer: Buffer, fields: Sequence[Field]) -> Shape:
                 dims.append(value)
             elif tag == 1 << 3 | LENGTH:
                 while first < last and len(dims) <= _MAX_AXES:
-                    value, first = read_varint(buffer, first, last)
+                    if (value := buffer[first]) < 0x80:
+                        first += 1
+                    else:
+                        value, first = read_varint(buffer, first, last)
                     dims.append(value)
             if len(dims) > _MAX_AXES:
                 raise Damage(f"more than {_MAX_AXES} axes")
-    return tuple(_signed(dim, bits=64) for dim in dims)
+    return tuple([dim - (dim >> 63 << 64) for dim in dims])
 
 
-def _signed(value: int, *, bits: int) -> int:
-    """The lowest bits of a varint as int32 or int64, as protobuf reads them."""
-    value &= (1 << bits) - 1
-    return value - (1 << bits) if value >> (bits - 1) else value
+def _int32(value: int) -> int:
+    """The lowest 32 bits of a varint with their sign, as protobuf reads them."""
+    value &= (1 << 32) - 1
+    return value - (value >> 31 << 32)
 
 
 def _check(shape: Shape, size: int) -> None:
     """Believe a shape only when it agrees with the values that are there."""
-    if any(dim < 0 for dim in shape):
+    if min(shape, default=0) < 0:
         raise Damage(f"shape {shape} has a negative size")
     count = math.prod(shape)
     if count != size:

@@ -97,10 +97,11 @@ class Reader:
         own: list[Field] = []
         word = ""
         blobs = 0
+        blobs_tag = form.blobs << 3 | LENGTH
         for field in walk(self._buffer, start, end):
             tag, _, first, last, value = field
             number = tag >> 3
-            if tag == form.blobs << 3 | LENGTH:
+            if tag == blobs_tag:
                 parts.append((number, encode_field(number, _PAYLOAD + encode_varint(len(self.blobs)))))
                 self._blob = blobs
                 if last - first < value:
@@ -129,17 +130,16 @@ class Reader:
         """A field for the bindings; strings that are not UTF-8, which they could not hand out, are made so."""
         tag, begin, start, end, _ = field
         number = tag >> 3
-        strings = strings_of(descriptor)
-        if tag & 7 == LENGTH and number in strings:
-            payload = self._buffer[start:end]
-            if not payload.isascii():
-                inner = strings[number]
-                try:
-                    return number, encode_field(number, as_utf8(payload) if inner is None else recode(payload, inner))
-                except Damage:
-                    self._note_dropped(descriptor, number)
-                    return number, b""
-        return number, self._buffer[begin:end]
+        part = self._buffer[begin:end]
+        if tag & 7 != LENGTH or part.isascii() or number not in (strings := strings_of(descriptor)):
+            return number, part
+        payload = self._buffer[start:end]
+        inner = strings[number]
+        try:
+            return number, encode_field(number, as_utf8(payload) if inner is None else recode(payload, inner))
+        except Damage:
+            self._note_dropped(descriptor, number)
+            return number, b""
 
     def _merge(self, message: Message, parts: list[_Part]) -> None:
         """Parse the parts into `message`; a part that the bindings refuse is dropped and noted."""
