@@ -8,10 +8,6 @@ from typing import Literal
 
 import numpy as np
 
-from caffeconv.adjust import bgr_to_rgb as turn_to_rgb
-from caffeconv.adjust import complete_batchnorm as complete
-from caffeconv.adjust import fold_batchnorm as fold
-from caffeconv.adjust.edits import readers_of
 from caffeconv.errors import MismatchError, UnsupportedError
 from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape, Weight
 from caffeconv.rules import RULES, Context, Parts
@@ -89,13 +85,19 @@ def convert(
     )
     with np.errstate(all="ignore"):  # notes say where the outcome is no number
         result = _convert_layers(net, plan)
-        if bgr_to_rgb:
-            result = turn_to_rgb(result, net)
-        if fold_batchnorm:
-            result = fold(result, net)
-        if complete_batchnorm:
-            result = complete(result)
+        if bgr_to_rgb or fold_batchnorm or complete_batchnorm:
+            result = _adjust(result, net, bgr_to_rgb, fold_batchnorm, complete_batchnorm)
     return result
+
+
+def _adjust(result: Result, net: Net, to_rgb: bool, fold: bool, complete: bool) -> Result:
+    from caffeconv import adjust
+
+    if to_rgb:
+        result = adjust.bgr_to_rgb(result, net)
+    if fold:
+        result = adjust.fold_batchnorm(result, net)
+    return adjust.complete_batchnorm(result) if complete else result
 
 
 def _check_word(name: str, word: str, words: tuple[str, ...]) -> None:
@@ -134,7 +136,7 @@ def _convert_layers(net: Net, plan: _Plan) -> Result:
 def _fusable_scales(net: Net) -> dict[int, int]:
     """BatchNorm index -> index of the Scale that alone reads its output, channel by channel."""
     scales: dict[int, int] = {}
-    for source, indices in readers_of(net).items():
+    for source, indices in net.readers().items():
         norm, scale = net.layers[source.layer], net.layers[indices[0]]
         if (
             norm.type == "BatchNorm"

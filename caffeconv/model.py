@@ -101,6 +101,15 @@ class Net:
     layers: tuple[Layer, ...]
     notes: tuple[Note, ...] = ()
 
+    def readers(self) -> dict[Source, list[int]]:
+        """Which layers read each blob, by index, as often as they do."""
+        readers: dict[Source, list[int]] = {}
+        for index, layer in enumerate(self.layers):
+            for source in layer.sources:
+                if source is not None:
+                    readers.setdefault(source, []).append(index)
+        return readers
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Weight:

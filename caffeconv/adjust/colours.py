@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from caffeconv.adjust.edits import argument, by_origin, changed_arrays, has_class, readers_of, replaced
+from caffeconv.adjust.edits import argument, by_origin, changed_arrays, has_class, replaced
 from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Source
 
 __all__ = ["bgr_to_rgb"]
@@ -59,7 +59,7 @@ def bgr_to_rgb(result: Result, net: Net) -> Result:
 
 def _image_inputs(net: Net) -> list[Source]:
     """What layers without bottoms make: three channels or, in an unknown shape, what a convolution takes for that."""
-    readers = readers_of(net)
+    readers = net.readers()
     return [
         Source(index, top)
         for index, layer in enumerate(net.layers)

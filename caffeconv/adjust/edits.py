@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from caffeconv.model import Array, KerasCall, LayerWeights, Net, Note, Result, Source, Weight
+from caffeconv.model import Array, KerasCall, LayerWeights, Note, Result, Weight
 
-__all__ = ["argument", "by_origin", "changed_arrays", "has_class", "readers_of", "replaced", "without_arguments"]
-
-
-def readers_of(net: Net) -> dict[Source, list[int]]:
-    """Which layers read each blob, by index, as often as they do."""
-    readers: dict[Source, list[int]] = {}
-    for index, layer in enumerate(net.layers):
-        for source in layer.sources:
-            if source is not None:
-                readers.setdefault(source, []).append(index)
-    return readers
+__all__ = ["argument", "by_origin", "changed_arrays", "has_class", "replaced", "without_arguments"]
 
 
 def by_origin(result: Result) -> dict[str, LayerWeights]:

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from caffeconv.adjust.edits import argument, by_origin, has_class, readers_of, replaced, without_arguments
+from caffeconv.adjust.edits import argument, by_origin, has_class, replaced, without_arguments
 from caffeconv.model import Array, Layer, LayerWeights, Net, Note, Result, Weight
 
 __all__ = ["complete_batchnorm", "fold_batchnorm"]
@@ -42,7 +42,7 @@ def fold_batchnorm(result: Result, net: Net) -> Result:
     y = (x·W + b − mean)·s + beta with s = gamma / √(variance + ε) becomes x·(W·s) + (b − mean)·s + beta. Scale and
     Bias, which are written as normalizations, are folded likewise. The folded layer gets a bias if it had none.
     """
-    made, readers = by_origin(result), readers_of(net)
+    made, readers = by_origin(result), net.readers()
     indices = {layer.name: index for index, layer in enumerate(net.layers) if layer.blobs}
     holders: dict[int, int] = {}
     changed: dict[str, LayerWeights] = {}
