@@ -291,6 +291,7 @@ class TestPassedOver:
             pytest.param("foo: 1,", id="comma"),
             pytest.param("foo { path: C:\\data\\x it: don't }", id="not even tokens"),
             pytest.param("foo " + "{" * 50_000 + "}" * 50_000, id="deep"),
+            pytest.param("foo { \"'" + "\\'\\\"" * 50_000 + "\n}", id="quotes behind backslashes"),
         ],
     )
     @pytest.mark.parametrize("place", ["layer", "parameter"])

@@ -29,13 +29,17 @@ _TOKEN = re.compile(
     ( [A-Za-z_][A-Za-z0-9_]*
     | "[^"\\\n]*(?:\\.[^"\\\n]*)*" | '[^'\\\n]*(?:\\.[^'\\\n]*)*'
     | [-+]?\.?[0-9][A-Za-z0-9_.+-]* | -[A-Za-z]+
+    | \\["']
     | [^\s#]
     | \Z
     )
     """,
     re.VERBOSE,
 )
-"""What is skipped and a token: a name, a string, a number, any other character, or the end."""
+"""What is skipped and a token: a name, a string, a number, any other character, or the end.
+
+A quote behind a backslash starts no string; else, each of many such would be looked at as one to the end of its line.
+"""
 _MARKS = frozenset("{}<>[]:;,./")
 _LETTERS = frozenset(string.ascii_letters + "_")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
@@ -112,5 +116,5 @@ def kind_of(token: str) -> str:
     if first in _LETTERS:
         return "name"
     if len(token) > 1:
-        return "string" if first in "\"'" else "number"
+        return "string" if first in "\"'" else "number" if first != "\\" else "wrong"
     return "end" if not token else "mark" if first in _MARKS else "number" if first in string.digits else "wrong"
