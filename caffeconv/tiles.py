@@ -33,7 +33,7 @@ import numpy.typing as npt
 from caffeconv.model import Array, Shape
 from caffeconv.pages import Mapped, find_mapping, reach, release_mappings
 
-__all__ = ["Piece", "Progress", "WriteAt", "copy_pieces", "writes_at"]
+__all__ = ["Piece", "Progress", "WriteAt", "copy_pieces"]
 
 Piece: TypeAlias = tuple[Array, int]
 """A view to copy and the byte offset of its first value in the output."""
@@ -50,7 +50,7 @@ _OUTPUT = np.dtype("<f4")
 _WORKERS = min(2, os.cpu_count() or 1)
 _SMALL = 2**14  # values
 _BATCH = 128  # small pieces; of each, a fault maps some 64 KB around it
-_SLAB = 2**23  # values
+_SLAB = 7 * 2**20  # values; two threads have one each, and a VGG-16 stays well below 130 MB
 _RUN = 2**14  # values written in one piece, where the output's shape allows
 _WINDOW = 2**23  # bytes of source
 _TILE = 2**21  # bytes of source
@@ -65,11 +65,31 @@ def copy_pieces(pieces: Sequence[Piece], write_at: WriteAt, *, progress: Progres
 
     Raises TypeError for a view of complex or other values that have no float32; what `write_at` raises passes through.
     """
-    small = [piece for piece in pieces if piece[0].size <= _SMALL]
-    large = [piece for piece in pieces if piece[0].size > _SMALL]
-    done = _copy_small(small, write_at, progress)
-    slabs = _slabs(large)
-    room = min(_SLAB, max((view.size for view, _ in large), default=0))
+    done = _copy_small([piece for piece in pieces if piece[0].size <= _SMALL], write_at, progress)
+    _copy_large([piece for piece in pieces if piece[0].size > _SMALL], write_at, progress, done)
+
+
+def _copy_small(pieces: Sequence[Piece], write_at: WriteAt, report: Progress | None) -> int:
+    """Copy pieces whole; returns the number of bytes. After each batch, gives back pages and reports."""
+    done = 0
+    for start in range(0, len(pieces), _BATCH):
+        batch = pieces[start : start + _BATCH]
+        with np.errstate(all="ignore"):
+            for view, offset in batch:
+                values = view.astype(_OUTPUT, order="C", casting="same_kind", copy=False)
+                if values.size:
+                    write_at(offset, values.reshape(-1).data.cast("B"))
+                done += values.nbytes
+        release_mappings(view for view, _ in batch)
+        if report is not None:
+            report(done)
+    return done
+
+
+def _copy_large(pieces: Sequence[Piece], write_at: WriteAt, progress: Progress | None, done: int) -> None:
+    """Copy pieces slab by slab, by two threads where there is enough to do; `done` bytes were copied before."""
+    slabs = _slabs(pieces)
+    room = min(_SLAB, max((view.size for view, _ in pieces), default=0))
     lock = threading.Lock()
     failures: list[BaseException] = []
 
@@ -95,7 +115,7 @@ def copy_pieces(pieces: Sequence[Piece], write_at: WriteAt, *, progress: Progres
         except BaseException as failure:  # raised again below, in the caller's thread
             failures.append(failure)
 
-    several = sum(view.size for view, _ in large) > _SLAB
+    several = sum(view.size for view, _ in pieces) > _SLAB
     helpers = [threading.Thread(target=work, args=(None,)) for _ in range(_WORKERS - 1 if several else 0)]
     for helper in helpers:
         helper.start()
@@ -106,45 +126,6 @@ def copy_pieces(pieces: Sequence[Piece], write_at: WriteAt, *, progress: Progres
         raise failures[0]
     if progress is not None:
         progress(done)
-
-
-def writes_at(descriptor: int) -> WriteAt:
-    """How to write at offsets of an open file."""
-    if sys.platform == "win32":
-        lock = threading.Lock()
-
-        def write_some(data: memoryview, offset: int) -> int:
-            with lock:
-                os.lseek(descriptor, offset, os.SEEK_SET)
-                return os.write(descriptor, data)
-    else:
-
-        def write_some(data: memoryview, offset: int) -> int:
-            return os.pwrite(descriptor, data, offset)
-
-    def write_at(offset: int, data: memoryview) -> None:
-        while data:
-            count = write_some(data, offset)
-            data, offset = data[count:], offset + count
-
-    return write_at
-
-
-def _copy_small(pieces: Sequence[Piece], write_at: WriteAt, report: Progress | None) -> int:
-    """Copy pieces whole; returns the number of bytes. After each batch, gives back pages and reports."""
-    done = 0
-    for start in range(0, len(pieces), _BATCH):
-        batch = pieces[start : start + _BATCH]
-        with np.errstate(all="ignore"):
-            for view, offset in batch:
-                values = view.astype(_OUTPUT, order="C", casting="same_kind", copy=False)
-                if values.size:
-                    write_at(offset, memoryview(values.reshape(-1)).cast("B"))
-                done += values.nbytes
-        release_mappings(view for view, _ in batch)
-        if report is not None:
-            report(done)
-    return done
 
 
 def _slabs(pieces: Iterable[Piece]) -> Iterator[tuple[Array, Shape, int]]:

@@ -15,6 +15,7 @@ Source: `save_weights_to_hdf5_group` and `save_attributes_to_hdf5_group` of kera
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -27,11 +28,12 @@ from h5py import h5a, h5d, h5f, h5g, h5p, h5s, h5t
 
 from caffeconv.description import describe_layer
 from caffeconv.errors import WriteError
-from caffeconv.tiles import Piece, Progress, copy_pieces, writes_at
+from caffeconv.tiles import Piece, Progress, copy_pieces
 from caffeconv.writers.atomic import StrPath, replacing
+from caffeconv.writers.offsets import writes_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from caffeconv.model import LayerWeights, Weight
 
@@ -42,6 +44,7 @@ _Bytes: TypeAlias = npt.NDArray[np.bytes_]
 # Array layouts are those of Keras 2 since its 2.0.8; readers only ask whether this is 1.
 _KERAS_VERSION = b"2.0.8"
 _ATTRIBUTE_LIMIT = 64512  # bytes; HDF5_OBJECT_HEADER_LIMIT of Keras
+_JSON = json.JSONEncoder(separators=(",", ":"))
 _NOT_LAYERS = {"top_level_model_weights": "the weights that belong to no layer"}
 _NOT_LAYERS_WHEN_SPREAD = {"model_weights": "the weights of a whole model, where layer_names is spread"}
 
@@ -98,9 +101,8 @@ def _check_layers(layers: Sequence[LayerWeights]) -> None:
         start = name.split("/", 1)[0]
         if start in reserved:
             raise WriteError(f"layer {name!r}: Keras looks for {reserved[start]} under {start!r}; rename the layer")
-        parts = f"{name}/{name}".split("/")
-        for length in range(1, len(parts)):
-            owner = datasets.get("/".join(parts[:length]))
+        for place in _parents(f"{name}/{name}"):
+            owner = datasets.get(place)
             if owner is not None:
                 raise WriteError(
                     f"layers {owner!r} and {name!r} would need the same place in the file, since a slash "
@@ -136,6 +138,13 @@ def _check_name(where: str, name: str, stored: str | None = None) -> None:
         raise WriteError(f"{where[:80]}…: the name takes {size} bytes, HDF5 has room for {_ATTRIBUTE_LIMIT}")
 
 
+def _parents(path: str) -> Iterator[str]:
+    """All groups in which the path lies."""
+    for position, character in enumerate(path):
+        if character == "/":
+            yield path[:position]
+
+
 def _write_structure(path: Path, layers: Sequence[LayerWeights], backend: str) -> list[Piece]:
     """Write all but the values, for which there is room in the file where the pieces say."""
     access = h5p.create(h5p.FILE_ACCESS)
@@ -150,17 +159,17 @@ def _write_structure(path: Path, layers: Sequence[LayerWeights], backend: str) -
         links = {ascii_only: _link_properties(ascii_only) for ascii_only in (True, False)}
         creation = _dataset_properties()
         pieces: list[Piece] = []
+        groups: set[str] = set()
         for layer in layers:
             link = links[layer.name.isascii()]
             name = layer.name.encode()
-            group = h5g.open(file, name) if name in root else h5g.create(file, name, lcpl=link)
+            group = h5g.open(file, name) if layer.name in groups else h5g.create(file, name, lcpl=link)
+            groups.update(_parents(f"{layer.name}/{layer.name}/"))
             _write_names(group, "weight_names", [f"{layer.name}/{weight.name}:0" for weight in layer.weights])
             _write_description(group, layer)
             for weight in layer.weights:
                 stored = f"{layer.name}/{weight.name}:0".encode()
-                dataset = h5d.create(
-                    group, stored, h5t.IEEE_F32LE, h5s.create_simple(weight.shape), dcpl=creation, lcpl=link
-                )
+                dataset = h5d.create(group, stored, h5t.IEEE_F32LE, _space(weight.shape), dcpl=creation, lcpl=link)
                 pieces += _piece(dataset, weight)
     finally:
         file.close()
@@ -203,7 +212,7 @@ def _write_names(group: h5g.GroupID, attribute: str, names: Iterable[str]) -> No
 
 def _write_description(group: h5g.GroupID, layer: LayerWeights) -> None:
     """What Keras ignores and a person may look for; names that leave no room for it are longer than any real ones."""
-    encoded = json.dumps(describe_layer(layer), separators=(",", ":")).encode()
+    encoded = _JSON.encode(describe_layer(layer)).encode()
     if len(encoded) <= _ATTRIBUTE_LIMIT:
         _write_attribute(group, "caffeconv", np.array(encoded))
 
@@ -219,6 +228,17 @@ def _attribute_count(encoded: _Bytes) -> int:
 
 
 def _write_attribute(group: h5g.GroupID, name: str, value: _Bytes) -> None:
-    # A scalar's dataspace is one of no dimensions.
-    stored = h5t.py_create(value.dtype)
-    h5a.create(group, name.encode(), stored, h5s.create_simple(value.shape)).write(value, stored)
+    stored = _text_type(value.itemsize)
+    h5a.create(group, name.encode(), stored, _space(value.shape)).write(value, stored)
+
+
+# To make a type or a space takes HDF5 about as long as to write an attribute, and a net needs few different ones.
+@functools.lru_cache(maxsize=1024)
+def _text_type(itemsize: int) -> h5t.TypeID:
+    return h5t.py_create(np.dtype((np.bytes_, itemsize)))
+
+
+@functools.lru_cache(maxsize=1024)
+def _space(shape: tuple[int, ...]) -> h5s.SpaceID:
+    # A scalar's space is one of no dimensions.
+    return h5s.create_simple(shape)

@@ -17,17 +17,19 @@ Nothing in this package reads a pickle: reading one runs whatever code it names.
 
 from __future__ import annotations
 
+import functools
 import pickle
 import struct
 from typing import TYPE_CHECKING
 
-from caffeconv.tiles import Piece, Progress, copy_pieces, writes_at
+from caffeconv.tiles import Piece, Progress, copy_pieces
 from caffeconv.writers.atomic import StrPath, replacing
+from caffeconv.writers.offsets import writes_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from caffeconv.model import Array, Layer, MaybeShape
+    from caffeconv.model import Array, Layer, MaybeShape, Shape
 
 __all__ = ["write_pickle"]
 
@@ -94,7 +96,8 @@ def _edges(names: Sequence[str], shapes: Sequence[MaybeShape]) -> bytes:
     return pickle.EMPTY_LIST + pickle.MARK + b"".join(items) + pickle.APPENDS
 
 
-def _shape(shape: Sequence[int]) -> bytes:
+@functools.lru_cache(maxsize=1024)  # a net has few different ones
+def _shape(shape: Shape) -> bytes:
     return pickle.MARK + b"".join(_integer(size) for size in shape) + pickle.TUPLE
 
 
