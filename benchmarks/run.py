@@ -36,7 +36,7 @@ _PARTS = (*_NETS, "start", "layers", "megabytes", "instructions")
 _LAYERS = (1000, 2500, 5000, 10000)
 _QUICK_LAYERS = (40, 80, 120, 160)
 _MEGABYTES = (50, 100, 200, 400)
-_CAFFECONV = (sys.executable, "-c", "import sys; from caffeconv.cli import main; sys.exit(main())")
+_CAFFECONV = (sys.executable, "-c", "from caffeconv.cli.process import start; start()")
 """What the installed command does."""
 _IMPORTED = "click, numpy, caffe_proto.caffe_pb2"
 _COUNTED_VALUES = 2**20
