@@ -57,7 +57,9 @@ def chain(layers, shape):
     inputs = output = keras.layers.Input(tuple(shape))
     for layer in layers:
         for call in layer["before"]:
-            output = make(call)(output)
+            # What is flat already, this Keras does not flatten.
+            if call["class_name"] != "Flatten" or keras.backend.ndim(output) > 2:
+                output = make(call)(output)
         output = make(layer["keras"], name=layer["name"])(output)
         for call in layer["after"]:
             output = make(call)(output)

@@ -23,7 +23,8 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE), str(HERE / "keras")]
 
 from caffe_listing import FIXTURES  # noqa: E402
-from test_layers_against_caffe import AS_STORED, CASES, SCALES, Run, _in_keras_order, listing  # noqa: E402
+from flattened_maps import sequences  # noqa: E402
+from test_layers_against_caffe import AS_STORED, CASES, SCALES, SEGMENTS, Run, _in_keras_order, listing  # noqa: E402
 
 from caffeconv.backends import BACKENDS, for_backend  # noqa: E402
 from caffeconv.cli import main as caffeconv  # noqa: E402
@@ -46,15 +47,12 @@ def convert(fixture: str, into: Path) -> list[dict[str, Any]]:
     return layers
 
 
-def recurrent_runs(run: Run, states: int) -> Runs:
+def recurrent_runs(run: Run, states: int, segments: list[Shape] | None) -> Runs:
     """Sequence by sequence, since Keras knows only whole ones: (x, first states…), (y[, last states…])."""
     x, marks, *others = run.bottoms
     exposed = len(run.tops) > 1
     steps, batch = marks.shape
-    x = np.moveaxis(x, 2, -1) if x.ndim > 3 else x  # (T, N, C, H, W): Keras flattens (H, W, C)
-    x = x.reshape(steps, batch, -1)
-    if len(others) > states * exposed:
-        x = np.concatenate([x, np.broadcast_to(others[0], (steps, *others[0].shape))], axis=2)
+    x = sequences(x, others[0] if len(others) > states * exposed else None, segments)
     zeros = [np.zeros((1, run.tops[0].shape[2]), np.float32)] * states
     runs: Runs = []
     for sample in range(batch):
@@ -86,7 +84,7 @@ def write_cases(into: Path) -> None:
         run = Run(fixture, name, layers[0]["caffe_layers"][-1])
         states = {"LSTM": 2, "RNN": 1}.get(run.type, 0)
         if states:
-            runs = recurrent_runs(run, states)
+            runs = recurrent_runs(run, states, SEGMENTS.get(case))
         else:
             runs = [in_rows(x, y) for x, y in zip(*_in_keras_order(case, run), strict=True)]
         for number, (inputs, outputs) in enumerate(runs):

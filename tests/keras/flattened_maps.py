@@ -10,7 +10,7 @@ import numpy as np
 
 from caffeconv.model import Array
 
-__all__ = ["channels_last", "flattened", "flattened_channels_last"]
+__all__ = ["channels_last", "flattened", "flattened_channels_last", "sequences"]
 
 
 def channels_last(array: Array) -> Array:
@@ -40,3 +40,14 @@ def flattened(bottom: Sequence[Any], layers: Sequence[dict[str, Any]]) -> list[t
         return [tuple(shape[1:])]
     joined = maker["bottoms"] if maker["type"] == "Concat" else maker["bottoms"][:1]
     return [segment for below in joined for segment in flattened(below, layers)]
+
+
+def sequences(x: Array, static: Array | None, segments: Sequence[tuple[int, ...]] | None) -> Array:
+    """(T, N, …) -> (T, N, features) as Keras flattens them, a static input (N, …) put behind x in every step."""
+    x = np.moveaxis(x, 2, -1) if x.ndim > 3 else x  # (T, N, C, H, W): Keras flattens (H, W, C)
+    x = x.reshape(*x.shape[:2], -1)
+    x = flattened_channels_last(x, segments) if segments else x
+    if static is None:
+        return x
+    static = channels_last(static).reshape(len(static), -1)
+    return np.concatenate([x, np.broadcast_to(static, (len(x), *static.shape))], axis=2)

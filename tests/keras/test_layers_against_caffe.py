@@ -15,7 +15,7 @@ import pytest
 from caffe_listing import FIXTURES
 from caffe_runs import Run, listing
 from described_models import KERAS, Described, Layers, assert_close, chain, converted, recurrent
-from flattened_maps import channels_last, flattened_channels_last
+from flattened_maps import channels_last, flattened_channels_last, sequences
 
 from caffeconv.model import Array
 from caffeconv.rules import RULES
@@ -156,12 +156,7 @@ def check_recurrent(
     exposed = len(run.tops) > 1
     begin = [state[0] for state in others[-count:]] if exposed else []
     steps, batch = marks.shape
-    x = np.moveaxis(x, 2, -1) if x.ndim > 3 else x  # (T, N, C, H, W): Keras flattens (H, W, C)
-    x = x.reshape(steps, batch, -1)
-    x = flattened_channels_last(x, segments) if segments else x
-    if len(others) > count * exposed:
-        static = channels_last(others[0]).reshape(batch, -1)
-        x = np.concatenate([x, np.broadcast_to(static, (steps, *static.shape))], axis=2)
+    x = sequences(x, others[0] if len(others) > count * exposed else None, segments)
     units = described[0]["keras"]["arguments"]["units"]
     model = layers.load_into(recurrent(keras, described, x.shape[2], count))
     for sample in range(batch):
