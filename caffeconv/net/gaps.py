@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Collection, Sequence
 
 from caffeconv.errors import MismatchError
@@ -77,6 +78,6 @@ def list_leftovers(net: Net, stored: Sequence[str], left_out: Collection[str]) -
             notes.append(Note("warning", None, f"weights of {what} are left out: {_shown(names)}"))
         if len(names) > _SHOWN:
             notes.append(Note("info", None, f"weights of {what}, all of them: {', '.join(names)}"))
-    repeated = [name for name in dict.fromkeys(stored) if name in known and stored.count(name) > 1]
+    repeated = [name for name, times in collections.Counter(stored).items() if name in known and times > 1]
     text = "stored several times in the caffemodel; the last one counts, as in Caffe"
     return [*notes, *(Note("warning", name, text) for name in repeated)]
