@@ -1,6 +1,8 @@
-"""Puts this folder on the path of every test, and keeps TensorFlow quiet and Keras 3 on it."""
+"""Puts this folder on the path of every test, and sets TensorFlow and Keras up before either is imported."""
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# Many AMD and ARM machines have no oneDNN, and what TensorFlow computes without it, it computes with it.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")

@@ -76,7 +76,7 @@ def deconvolution_3d(layer: Layer, _: Context) -> Parts:
 def deconvolution(layer: Layer, _: Context) -> Parts:
     """W (in, out/group, k…), [b (out)] (`deconv_layer.cpp`) -> kernel (k…, out, in), bias (out).
 
-    Groups become zeros in a dense kernel, padding becomes cropping.
+    Groups and dilation become zeros in a dense kernel, padding becomes cropping.
     """
     kernel, *biases = _blobs(layer, outputs_axis=1)
     windows = _windows(layer, kernel)
@@ -192,14 +192,14 @@ def _reached(layer: Layer, windows: Windows) -> Windows:
 
 def _deconvolution(layer: Layer, kernel: Array, biases: Sequence[Array], windows: Windows) -> Parts:
     notes = _axis_notes(layer)
-    # Keras refuses a dilation where there is a stride; Keras 2 ignores it in three dimensions and wants one for all.
-    several = len({window.dilation for window in windows}) > 1
-    if several or (_dilated(windows) and (_strided(windows) or len(windows) == _MOST_AXES)):
+    # Keras refuses a dilation where there is a stride, Keras 2 ignores it in three dimensions, and TensorFlow has none
+    # on a CPU without oneDNN.
+    if _dilated(windows):
         kernel = dilated_kernel(kernel, [window.dilation for window in windows])
         windows = tuple(dataclasses.replace(w, kernel=w.extent, dilation=1) for w in windows)
-        notes = (*notes, "its dilation is written as zeros in the kernel, since Keras has none here")
+        notes = (*notes, "its dilation is written as zeros between the taps of its kernel, which every Keras computes")
     arguments: dict[str, Any] = {"filters": kernel.shape[1], "kernel_size": _sizes(w.kernel for w in windows)}
-    arguments |= {"padding": "valid"} | _strides(windows) | _dilation(windows)
+    arguments |= {"padding": "valid"} | _strides(windows)
     weights = (convolution_kernel(kernel), *_bias(biases))
     call = _call(f"Conv{len(windows)}DTranspose", arguments, weights)
     return Parts(call, weights, after=_cropping(windows), notes=notes)

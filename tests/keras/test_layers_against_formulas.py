@@ -101,6 +101,11 @@ CASES = (
     Case("grouped-stride-and-dilation", "Deconvolution", (2, 4, 3, 4), ((4, 3, 2, 2),),
          sliding(naive.deconvolution, (3, 2), 0, (2, 3), 2),
          CONV % (6, 2, "stride: 3 stride: 2 dilation: 2 dilation: 3 group: 2 bias_term: false")),
+    Case("1d-dilation", "Deconvolution", (2, 3, 5), ((3, 2, 3), (2,)),
+         sliding(naive.deconvolution, 1, 1, 4), CONV % (2, 3, "pad: 1 dilation: 4")),
+    Case("dilation-apart", "Deconvolution", (2, 4, 3, 4), ((4, 3, 3, 2), (3,)),
+         sliding(naive.deconvolution, 1, 0, (1, 3)),
+         "convolution_param { num_output: 3 kernel_h: 3 kernel_w: 2 dilation: 1 dilation: 3 }"),
     Case("3d-dilation", "Deconvolution", (1, 2, 3, 2, 3), ((2, 3, 2, 2, 2), (3,)),
          sliding(naive.deconvolution, 1, 1, 2), CONV % (3, 2, "pad: 1 dilation: 2")),
     Case("unequal", "Convolution3D", (1, 2, 5, 6, 4), ((3, 2, 2, 3, 3), (1, 1, 1, 1, 3)),
@@ -180,6 +185,18 @@ def test_computes_its_definition(tmp_path: Path, keras_name: str, case: Case) ->
     x = np.random.default_rng(7).normal(size=case.bottom).astype("f4")
     model = layers.load_into(chain(keras, layers.of["it"], np.moveaxis(x, 1, -1).shape[1:]))
     assert_close(model(np.moveaxis(x, 1, -1)), np.moveaxis(case.formula(x, *blobs), 1, -1))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.type}-{case.id}")
+def test_no_transposed_convolution_is_asked_for_dilation(tmp_path: Path, case: Case) -> None:
+    """TensorFlow computes none on a CPU without oneDNN."""
+    blobs = random_arrays(case)
+    layers = Layers(convert(one_layer(tmp_path, case.type, case.param, case.bottom, blobs), **case.options), tmp_path)
+    (described,) = layers.of["it"]
+    keras, notes = described["keras"], [note["text"] for note in described["notes"]]
+    transposed = keras["class_name"].endswith("Transpose")
+    assert not (transposed and "dilation_rate" in keras["arguments"])
+    assert any("zeros between the taps" in note for note in notes) == (transposed and "dilation" in case.id)
 
 
 @pytest.mark.parametrize("keras_name", KERAS)
