@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 from caffeconv.errors import MismatchError, ParseError, UnsupportedError
 from caffeconv.model import Blob, Net, Note, Shape
 from caffeconv.net import ALL, State, StoredLayer, build_net, join_weights, keep_layers
+from caffeconv.reading.sniff import Kind, expect_kind
+from caffeconv.reading.upgrade import upgrade_net
 from caffeconv.shapes.axes import checked
-from caffeconv.sniff import Kind, expect_kind
-from caffeconv.upgrade import upgrade_net
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter, NetParameter
@@ -130,7 +130,7 @@ class _Read:
 
 
 def _read_text(path: Path) -> _Read:
-    from caffeconv.prototxt import read_prototxt
+    from caffeconv.reading.prototxt import read_prototxt
 
     expect_kind(path, Kind.PROTOTXT)
     net, notes = read_prototxt(path)
@@ -141,9 +141,9 @@ def _read_text(path: Path) -> _Read:
 def _read_weights(path: Path) -> _Read:
     kind = expect_kind(path, Kind.CAFFEMODEL, Kind.HDF5_SNAPSHOT)
     if kind is Kind.HDF5_SNAPSHOT:
-        from caffeconv.snapshots import read_snapshot as read
+        from caffeconv.reading.snapshots import read_snapshot as read
     else:
-        from caffeconv.wire import read_caffemodel as read
+        from caffeconv.reading.wire.reader import read_caffemodel as read
     net, blobs, notes = read(path)
     generation = None if kind is Kind.HDF5_SNAPSHOT else _generation(net)
     upgraded, more = _upgrade(net, path)

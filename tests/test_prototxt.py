@@ -26,8 +26,8 @@ from caffe_proto.caffe_pb2 import (
 )
 from caffeconv.errors import CaffeconvError, ParseError
 from caffeconv.model import Note
-from caffeconv.prototxt import parse_prototxt, read_prototxt
-from caffeconv.upgrade import upgrade_net
+from caffeconv.reading.prototxt import parse_prototxt, read_prototxt
+from caffeconv.reading.upgrade import upgrade_net
 
 GOLDENS = sorted((Path(__file__).parent / "goldens" / "upgrade").glob("*.prototxt"))
 FIXTURES = sorted((Path(__file__).parents[1] / "fixtures").rglob("*.prototxt"))

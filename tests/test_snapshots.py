@@ -16,7 +16,7 @@ from shared_data import MODELS, caffe_says, needs_models, weights_of
 
 from caffe_proto.caffe_pb2 import LayerParameter
 from caffeconv.errors import ParseError
-from caffeconv.snapshots import detect_maker, read_snapshot
+from caffeconv.reading.snapshots import detect_maker, read_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ import wire_writer as write
 from shared_data import MODELS, PROTOTXTS, needs_models, needs_prototxts, weights_of
 
 from caffeconv.errors import ParseError
-from caffeconv.sniff import Kind, detect_kind, expect_kind
+from caffeconv.reading.sniff import Kind, detect_kind, expect_kind
 
 if TYPE_CHECKING:
     from pathlib import Path

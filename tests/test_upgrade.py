@@ -19,9 +19,9 @@ from caffe_proto.caffe_pb2 import (
 )
 from caffeconv.errors import ParseError
 from caffeconv.model import Note
-from caffeconv.prototxt import parse_prototxt, read_prototxt
-from caffeconv.upgrade import upgrade_net
-from caffeconv.upgrade.types import CAFFE_V1_TYPES, FORK_V1_TYPES
+from caffeconv.reading.prototxt import parse_prototxt, read_prototxt
+from caffeconv.reading.upgrade import upgrade_net
+from caffeconv.reading.upgrade.types import CAFFE_V1_TYPES, FORK_V1_TYPES
 
 FOLDER = Path(__file__).parent / "goldens" / "upgrade"
 UPGRADED = ".upgraded.prototxt"

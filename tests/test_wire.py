@@ -21,7 +21,7 @@ from shared_data import MODELS, caffe_says, needs_models, weights_of
 
 from caffe_proto.caffe_pb2 import BlobProto, LayerParameter, NetParameter, V1LayerParameter
 from caffeconv.errors import ParseError
-from caffeconv.wire import read_caffemodel
+from caffeconv.reading.wire.reader import read_caffemodel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

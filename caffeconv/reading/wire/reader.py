@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import collections
+import os
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from google.protobuf.message import DecodeError, Message
 
 from caffe_proto.caffe_pb2 import BlobProto, LayerParameter, NetParameter, V0LayerParameter, V1LayerParameter
 from caffeconv.errors import ParseError
-from caffeconv.fields import LENGTH, VARINT, Damage, Field, as_utf8, encode_varint, walk
 from caffeconv.model import Blob, Note
-from caffeconv.wire.blobs import read_blob
-from caffeconv.wire.layers import (
+from caffeconv.reading.files import Path, map_file
+from caffeconv.reading.sniff import Kind, expect_kind
+from caffeconv.reading.wire.blobs import read_blob
+from caffeconv.reading.wire.format import LENGTH, VARINT, Damage, Field, as_utf8, encode_varint, walk
+from caffeconv.reading.wire.forms import (
     CAFFE_V1_TYPES,
     NET_FIELDS,
     TYPE_WORD,
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.descriptor import Descriptor
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "read_caffemodel"]
 
 _AnyLayer: TypeAlias = LayerParameter | V1LayerParameter | V0LayerParameter
 _Part: TypeAlias = tuple[int, bytes]
@@ -42,6 +45,21 @@ _LAYERS: Final = 2 << 3 | LENGTH
 _V0_LAYER: Final = 1 << 3 | LENGTH
 _V1_TYPE: Final = V1.type << 3 | VARINT
 _PAYLOAD: Final = encode_varint(BlobProto.DESCRIPTOR.fields_by_name["payload"].number << 3 | VARINT)
+
+
+def read_caffemodel(path: Path) -> tuple[NetParameter, tuple[Blob, ...], tuple[Note, ...]]:
+    """Read a binary caffemodel of any generation (V0, V1, V2), as stored: nothing is upgraded.
+
+    Each BlobProto of the message returned has only its own field `payload` set: the index of its values in the tuple
+    of blobs. Blobs have the type the file stores (float16, 32 or 64, or integers), and live as long as the mapping,
+    which the arrays keep alive. The file must not shrink meanwhile. Notes name fields of forks that were left out.
+
+    Raises: ParseError, when the file is missing, of another kind, cut short or damaged.
+    """
+    expect_kind(path, Kind.CAFFEMODEL)
+    reader = Reader(os.fspath(path), map_file(path))
+    net = reader.read()
+    return net, tuple(reader.blobs), tuple(reader.notes)
 
 
 class Reader:

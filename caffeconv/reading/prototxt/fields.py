@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias
 from google.protobuf.descriptor import FieldDescriptor
 
 from caffe_proto import caffe_pb2
-from caffeconv.fields import FIXED32, FIXED64, LENGTH, VARINT, encode_varint
-from caffeconv.prototxt.scalars import encode_integer
+from caffeconv.reading.prototxt.scalars import encode_integer
+from caffeconv.reading.wire.format import FIXED32, FIXED64, LENGTH, VARINT, encode_varint
 
 __all__ = ["TYPE_WORD", "Field", "fields_of"]
 

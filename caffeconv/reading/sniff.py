@@ -13,8 +13,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from caffeconv.errors import ParseError
-from caffeconv.fields import FIXED32, FIXED64, LENGTH, VARINT, Cut, Damage, walk
-from caffeconv.files import Path, open_file
+from caffeconv.reading.files import Path, open_file
+from caffeconv.reading.wire.format import FIXED32, FIXED64, LENGTH, VARINT, Cut, Damage, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +119,7 @@ def detect_kind(path: Path) -> Kind:
         except OSError as error:
             raise ParseError(f"{os.fspath(path)} cannot be read: {error.strerror}") from error
     if any(head.startswith(_HDF5_MAGIC, offset) for offset in _HDF5_OFFSETS):
-        from caffeconv.snapshots import detect_maker  # only an HDF5 file is worth the import of h5py
+        from caffeconv.reading.snapshots import detect_maker  # only an HDF5 file is worth the import of h5py
 
         return _HDF5_KINDS[detect_maker(path)]
     return _kind_of_head(head)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal
 from google.protobuf.descriptor import FieldDescriptor
 
 from caffe_proto import caffe_pb2
-from caffeconv.prototxt.fields import TYPE_WORD, Field, fields_of
-from caffeconv.prototxt.scalars import WrongValue, encode_bytes, encode_number, unescape
-from caffeconv.prototxt.tokens import Source, kind_of, quote
+from caffeconv.reading.prototxt.fields import TYPE_WORD, Field, fields_of
+from caffeconv.reading.prototxt.scalars import WrongValue, encode_bytes, encode_number, unescape
+from caffeconv.reading.prototxt.tokens import Source, kind_of, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from caffeconv.fields import encode_varint
-from caffeconv.prototxt.tokens import kind_of, quote
+from caffeconv.reading.prototxt.tokens import kind_of, quote
+from caffeconv.reading.wire.format import encode_varint
 
 if TYPE_CHECKING:
     from collections.abc import Callable

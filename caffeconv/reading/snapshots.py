@@ -23,9 +23,9 @@ from h5py import h5d, h5g, h5l, h5o, h5t
 
 from caffe_proto.caffe_pb2 import LayerParameter, NetParameter
 from caffeconv.errors import ParseError
-from caffeconv.fields import as_utf8
-from caffeconv.files import Path, map_file, open_file
 from caffeconv.model import Array, Blob, Note
+from caffeconv.reading.files import Path, map_file, open_file
+from caffeconv.reading.wire.format import as_utf8
 
 if TYPE_CHECKING:
     import mmap

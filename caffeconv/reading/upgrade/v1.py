@@ -5,8 +5,8 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from caffe_proto import caffe_pb2
-from caffeconv.upgrade.types import CAFFE_V1_TYPES, FORK_V1_TYPES, V1_WORDS
-from caffeconv.upgrade.unknown import last_unknown_number
+from caffeconv.reading.upgrade.types import CAFFE_V1_TYPES, FORK_V1_TYPES, V1_WORDS
+from caffeconv.reading.upgrade.unknown import last_unknown_number
 
 __all__ = ["settle_type_words", "upgrade_v1_net", "v1_layer_type"]
 

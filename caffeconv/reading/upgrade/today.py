@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from caffe_proto import caffe_pb2
 from caffeconv.model import Note
-from caffeconv.upgrade.types import CAFFE_V1_TYPES
+from caffeconv.reading.upgrade.types import CAFFE_V1_TYPES
 
 __all__ = ["upgrade_net_batch_norm", "upgrade_net_input", "upgrade_type_spelling"]
 

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from caffeconv.fields import FIXED32, FIXED64, LENGTH, VARINT, Buffer, Damage, Field, read_varint, walk
 from caffeconv.model import Array, Blob, Shape
+from caffeconv.reading.wire.format import FIXED32, FIXED64, LENGTH, VARINT, Buffer, Damage, Field, read_varint, walk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

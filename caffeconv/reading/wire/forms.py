@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from caffe_proto.caffe_pb2 import LayerParameter, NetParameter, V0LayerParameter, V1LayerParameter
-from caffeconv.fields import LENGTH, as_utf8, encode_varint, walk
+from caffeconv.reading.wire.format import LENGTH, as_utf8, encode_varint, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

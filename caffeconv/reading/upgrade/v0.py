@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from caffe_proto import caffe_pb2
 from caffeconv.errors import ParseError
 from caffeconv.model import Note
-from caffeconv.upgrade.types import V0_TYPES
+from caffeconv.reading.upgrade.types import V0_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from caffe_proto import caffe_pb2
 from caffeconv.errors import ParseError
 from caffeconv.model import Note
-from caffeconv.prototxt.foreign import foreign_kind
-from caffeconv.prototxt.tokens import Source, decode, quote
-from caffeconv.prototxt.walk import Finding, Walk
+from caffeconv.reading.prototxt.foreign import foreign_kind
+from caffeconv.reading.prototxt.tokens import Source, decode, quote
+from caffeconv.reading.prototxt.walk import Finding, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
