@@ -8,9 +8,9 @@ from typing import Any
 
 from caffeconv.backends import for_backend
 from caffeconv.conversion import convert
-from caffeconv.loading import load_net
 from caffeconv.model import Net, Result
 from caffeconv.net import insert_splits, settle_shapes
+from caffeconv.net.loading import load_net
 from caffeconv.outputs import output_path
 from caffeconv.renaming import rename_layers
 

@@ -70,7 +70,7 @@ def filled(text: str, **options: Any) -> Net:
 
     Which blobs there are is read off an empty join, which lists what it misses; so the text must be of known types.
     """
-    from caffeconv.shapes import expected_blobs
+    from caffeconv.net.shapes import expected_blobs
 
     weights = []
     for layer in net_of(text, **options).layers:

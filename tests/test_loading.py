@@ -11,7 +11,7 @@ from caffe_listing import FIXTURES
 from net_builder import input_text, layer_text, one_line, values, write_caffemodel, write_snapshot, write_text
 
 from caffeconv.errors import MismatchError, ParseError, UnsupportedError
-from caffeconv.loading import list_files, load_net
+from caffeconv.net.loading import list_files, load_net
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from shared_data import PROTOTXTS, SHARED, caffe_says, needs_prototxts
 import caffeconv
 from caffeconv.errors import ParseError
 from caffeconv.net import insert_splits, settle_shapes
-from caffeconv.shapes import expected_blobs
+from caffeconv.net.shapes import expected_blobs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal
 
 from caffeconv.cli.report import print_layers, print_net, print_notes, print_written
 from caffeconv.errors import MismatchError
-from caffeconv.loading import load_net
 from caffeconv.model import Net, Note, Result, Shape
 from caffeconv.net import insert_splits, settle_shapes
+from caffeconv.net.loading import load_net
 from caffeconv.outputs import output_path, refuse_inputs
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from caffeconv.cli.report import print_net, print_notes
-from caffeconv.loading import Listing, list_files
 from caffeconv.model import MaybeShape, Shape
+from caffeconv.net.loading import Listing, list_files
 
 __all__ = ["run"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from caffeconv.errors import MismatchError
 from caffeconv.model import Layer, MaybeShape, Net, Note, Shape, Source
-from caffeconv.shapes import contradicts, infer_top_shapes
+from caffeconv.net.shapes import contradicts, infer_top_shapes
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter

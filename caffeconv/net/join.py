@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from caffeconv.errors import MismatchError
 from caffeconv.model import Blob, Layer, Net, PartialShape, Shape
 from caffeconv.net.gaps import check_missing, list_leftovers
-from caffeconv.shapes import expected_blobs
+from caffeconv.net.shapes import expected_blobs
 
 __all__ = ["StoredLayer", "join_weights"]
 

@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 
 from caffeconv.errors import UnsupportedError
 from caffeconv.model import Array, KerasCall, Layer, Weight
+from caffeconv.net.shapes.params import optional, required
+from caffeconv.net.shapes.windows import Window, convolution_windows
 from caffeconv.rules.arrays import convolution_kernel, depthwise_kernel, dilated_kernel, grouped_to_dense, vector
 from caffeconv.rules.blobs import bottom_shape, channel_count, check_size, take
 from caffeconv.rules.record import Context, Convert, Parts
-from caffeconv.shapes.params import optional, required
-from caffeconv.shapes.windows import Window, convolution_windows
 
 __all__ = [
     "channels_moved_last", "convolution", "convolution_3d", "deconvolution", "deconvolution_3d",

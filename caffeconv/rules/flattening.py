@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 from caffeconv.model import Layer, MaybeShape, Net, Shape
-from caffeconv.shapes.params import optional
+from caffeconv.net.shapes.params import optional
 
 __all__ = ["Order", "common_order", "is_reordered", "trace_orders"]
 

@@ -6,8 +6,8 @@ Caffe rounds sizes up and lets the last window stick out; Keras rounds down (`po
 from __future__ import annotations
 
 from caffeconv.model import KerasCall, Layer, Shape
+from caffeconv.net.shapes.windows import Window, pooling_windows
 from caffeconv.rules.record import Parts
-from caffeconv.shapes.windows import Window, pooling_windows
 
 __all__ = ["pooling"]
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from caffeconv.conversion import convert
 from caffeconv.description import describe_result
-from caffeconv.loading import load_net
 from caffeconv.model import Array, Blob, Net, Result
+from caffeconv.net.loading import load_net
 from caffeconv.renaming import rename_layers
 from caffeconv.writers.keras_h5 import write_keras_h5
 

@@ -15,8 +15,8 @@ from shared_data import MODELS, needs_models, weights_of
 
 from caffeconv.compat import convert_caffemodel_to_dict
 from caffeconv.conversion import convert
-from caffeconv.loading import load_net
 from caffeconv.model import Array
+from caffeconv.net.loading import load_net
 
 Stored = dict[str, Any]
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from shape_case import IMAGE, Case
 
 from caffe_proto.caffe_pb2 import LayerParameter
-from caffeconv.shapes import expected_blobs, infer_top_shapes
-from caffeconv.shapes.table import TABLE
+from caffeconv.net.shapes import expected_blobs, infer_top_shapes
+from caffeconv.net.shapes.table import TABLE
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

@@ -11,10 +11,10 @@ from refused_cases import REFUSED
 from shape_case import IMAGE, Case
 
 from caffe_proto.caffe_pb2 import LayerParameter
-from caffeconv import shapes
-from caffeconv.shapes import WEIGHTLESS, expected_blobs, infer_top_shapes
-from caffeconv.shapes.expected import EXPECTED, UNCERTAIN
-from caffeconv.shapes.table import TABLE, PartialRow
+from caffeconv.net import shapes
+from caffeconv.net.shapes import WEIGHTLESS, expected_blobs, infer_top_shapes
+from caffeconv.net.shapes.expected import EXPECTED, UNCERTAIN
+from caffeconv.net.shapes.table import TABLE, PartialRow
 
 CASES = OWN_CASES | FORK_CASES
 

@@ -10,7 +10,7 @@ import pytest
 from google.protobuf import text_format
 
 from caffe_proto.caffe_pb2 import TRAIN, LayerParameter, NetParameter
-from caffeconv.shapes import expected_blobs, infer_top_shapes
+from caffeconv.net.shapes import expected_blobs, infer_top_shapes
 
 if TYPE_CHECKING:
     from caffeconv.model import Shape

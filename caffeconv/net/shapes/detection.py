@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from caffeconv.model import MaybeShape, Shape
-from caffeconv.shapes.axes import require_rank
-from caffeconv.shapes.params import optional, required
+from caffeconv.net.shapes.axes import require_rank
+from caffeconv.net.shapes.params import optional, required
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter

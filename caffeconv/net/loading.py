@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 from caffeconv.errors import MismatchError, ParseError, UnsupportedError
 from caffeconv.model import Blob, Net, Note, Shape
 from caffeconv.net import ALL, State, StoredLayer, build_net, join_weights, keep_layers
+from caffeconv.net.shapes.axes import checked
 from caffeconv.reading.sniff import Kind, expect_kind
 from caffeconv.reading.upgrade import upgrade_net
-from caffeconv.shapes.axes import checked
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter, NetParameter

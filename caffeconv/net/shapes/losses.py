@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from caffeconv.model import MaybeShape
-from caffeconv.shapes.axes import canonical_axis
+from caffeconv.net.shapes.axes import canonical_axis
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter

@@ -10,10 +10,10 @@ import math
 from typing import TYPE_CHECKING, TypeAlias
 
 from caffeconv.model import MaybeShape, PartialShape
-from caffeconv.shapes.axes import MAX_AXES, canonical_axis, declared_shape
-from caffeconv.shapes.dense import require_plain
-from caffeconv.shapes.params import optional, required
-from caffeconv.shapes.windows import kernel_sizes
+from caffeconv.net.shapes.axes import MAX_AXES, canonical_axis, declared_shape
+from caffeconv.net.shapes.dense import require_plain
+from caffeconv.net.shapes.params import optional, required
+from caffeconv.net.shapes.windows import kernel_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from caffeconv.model import Shape
-from caffeconv.shapes.axes import canonical_axis, checked, require_rank, share_sizes
-from caffeconv.shapes.params import required
+from caffeconv.net.shapes.axes import canonical_axis, checked, require_rank, share_sizes
+from caffeconv.net.shapes.params import required
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, TypeAlias
 
-from caffeconv.shapes import dense, detection, elementwise, losses, rearranging, sources, spatial, upsampling
+from caffeconv.net.shapes import dense, detection, elementwise, losses, rearranging, sources, spatial, upsampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from caffeconv.shapes.axes import MAX_COUNT
-from caffeconv.shapes.params import optional
+from caffeconv.net.shapes.axes import MAX_COUNT
+from caffeconv.net.shapes.params import optional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caffeconv.shapes.axes import checked
-from caffeconv.shapes.expected import EXPECTED, UNCERTAIN
-from caffeconv.shapes.table import TABLE, PartialRow
+from caffeconv.net.shapes.axes import checked
+from caffeconv.net.shapes.expected import EXPECTED, UNCERTAIN
+from caffeconv.net.shapes.table import TABLE, PartialRow
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter

@@ -7,8 +7,8 @@ import math
 from typing import TYPE_CHECKING
 
 from caffeconv.model import Shape
-from caffeconv.shapes.axes import MAX_AXES, canonical_axis, require_rank, share_sizes
-from caffeconv.shapes.params import optional, required
+from caffeconv.net.shapes.axes import MAX_AXES, canonical_axis, require_rank, share_sizes
+from caffeconv.net.shapes.params import optional, required
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import ConcatParameter, LayerParameter, SliceParameter

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from caffeconv.model import MaybeShape
-from caffeconv.shapes.axes import declared_shape
-from caffeconv.shapes.params import required
+from caffeconv.net.shapes.axes import declared_shape
+from caffeconv.net.shapes.params import required
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

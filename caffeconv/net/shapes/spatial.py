@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from caffeconv.model import Shape
-from caffeconv.shapes.axes import canonical_axis, require_rank, share_sizes
-from caffeconv.shapes.params import optional, required
-from caffeconv.shapes.windows import Window, convolution_windows, kernel_sizes, pooling_windows, spatial_windows
+from caffeconv.net.shapes.axes import canonical_axis, require_rank, share_sizes
+from caffeconv.net.shapes.params import optional, required
+from caffeconv.net.shapes.windows import Window, convolution_windows, kernel_sizes, pooling_windows, spatial_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
