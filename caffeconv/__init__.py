@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from caffeconv.compat import convert_caffemodel_to_dict, convert_caffemodel_to_keras
-    from caffeconv.conversion import convert
     from caffeconv.errors import CaffeconvError, MismatchError, ParseError, UnsupportedError, WriteError
+    from caffeconv.keras.conversion import convert
     from caffeconv.model import Blob, KerasCall, Layer, LayerWeights, Net, Note, Result, Weight
     from caffeconv.net.loading import load_net
 
 _HOMES = {
     "caffeconv.compat": ("convert_caffemodel_to_dict", "convert_caffemodel_to_keras"),
-    "caffeconv.conversion": ("convert",),
+    "caffeconv.keras.conversion": ("convert",),
     "caffeconv.errors": ("CaffeconvError", "MismatchError", "ParseError", "UnsupportedError", "WriteError"),
     "caffeconv.net.loading": ("load_net",),
     "caffeconv.model": ("Blob", "KerasCall", "Layer", "LayerWeights", "Net", "Note", "Result", "Weight"),

@@ -6,13 +6,13 @@ import os
 from collections.abc import Collection
 from typing import Any
 
-from caffeconv.backends import for_backend
-from caffeconv.conversion import convert
+from caffeconv.keras.adjust.backends import for_backend
+from caffeconv.keras.adjust.renaming import rename_layers
+from caffeconv.keras.conversion import convert
 from caffeconv.model import Net, Result
 from caffeconv.net import insert_splits, settle_shapes
 from caffeconv.net.loading import load_net
 from caffeconv.outputs import output_path
-from caffeconv.renaming import rename_layers
 
 __all__ = ["convert_caffemodel_to_dict", "convert_caffemodel_to_keras"]
 

@@ -14,7 +14,7 @@ import click
 from click.testing import CliRunner
 
 from caffeconv.cli import main as command
-from caffeconv.rules import RULES
+from caffeconv.keras.rules import RULES
 
 DOCS = Path(__file__).resolve().parent
 NOTICE = "<!-- Written by docs/generate.py (`make docs`); changes made here are lost. -->"

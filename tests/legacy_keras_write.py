@@ -26,8 +26,8 @@ from caffe_listing import FIXTURES  # noqa: E402
 from flattened_maps import sequences  # noqa: E402
 from test_layers_against_caffe import AS_STORED, CASES, SCALES, SEGMENTS, Run, _in_keras_order, listing  # noqa: E402
 
-from caffeconv.backends import BACKENDS, for_backend  # noqa: E402
 from caffeconv.cli import main as caffeconv  # noqa: E402
+from caffeconv.keras.adjust.backends import BACKENDS, for_backend  # noqa: E402
 from caffeconv.model import Array, KerasCall, LayerWeights, Result, Shape, Weight  # noqa: E402
 from caffeconv.writers.keras_h5 import write_keras_h5  # noqa: E402
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from net_builder import filled, input_text, layer_text
 
-from caffeconv.backends import BACKENDS, for_backend
-from caffeconv.conversion import convert
+from caffeconv.keras.adjust.backends import BACKENDS, for_backend
+from caffeconv.keras.conversion import convert
 from caffeconv.model import Note, Result
 
 

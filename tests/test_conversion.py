@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from net_builder import filled, input_text, layer_text, net_of, one_line, values
 
-from caffeconv.conversion import convert
 from caffeconv.errors import MismatchError
+from caffeconv.keras.conversion import convert
 from caffeconv.model import Net, Result
 
 DATA = input_text("data", 2, 4, 3, 5)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 from net_builder import filled, input_text, layer_text, net_of, values
 
-from caffeconv.conversion import convert
+from caffeconv.keras.conversion import convert
 
 if TYPE_CHECKING:
     from collections.abc import Callable

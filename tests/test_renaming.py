@@ -6,8 +6,8 @@ import pytest
 from net_builder import one_line
 
 from caffeconv.errors import MismatchError
+from caffeconv.keras.adjust.renaming import rename_layers
 from caffeconv.model import LayerWeights, Note, Result
-from caffeconv.renaming import rename_layers
 
 
 def result_of(*names: str) -> Result:

@@ -115,10 +115,10 @@ def _report(result: Result, path: Path, options: Options) -> contextlib.Abstract
 
 
 def _converted(net: Net, options: Options) -> tuple[Result, str]:
-    from caffeconv.backends import for_backend
     from caffeconv.cli.renames import read_renames
-    from caffeconv.conversion import convert
-    from caffeconv.renaming import rename_layers
+    from caffeconv.keras.adjust.backends import for_backend
+    from caffeconv.keras.adjust.renaming import rename_layers
+    from caffeconv.keras.conversion import convert
 
     result = convert(
         net,

@@ -92,7 +92,7 @@ def print_net(net: Net) -> None:
 
 def print_rules() -> None:
     """A row per layer type that has a Keras form."""
-    from caffeconv.rules import RULES
+    from caffeconv.keras.rules import RULES
 
     rows = [(name, rule.blobs, rule.keras, rule.weights) for name, rule in RULES.items()]
     print_table(("Caffe type", "Caffe's blobs", "Keras layer", "arrays in load order"), rows)

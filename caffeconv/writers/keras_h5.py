@@ -26,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 from h5py import h5a, h5d, h5f, h5g, h5p, h5s, h5t
 
-from caffeconv.description import describe_layer
 from caffeconv.errors import WriteError
+from caffeconv.keras.description import describe_layer
 from caffeconv.tiles import Piece, Progress, copy_pieces
 from caffeconv.writers.atomic import StrPath, replacing
 from caffeconv.writers.offsets import writes_at

@@ -3,7 +3,7 @@
     {"layers": [{"name", "caffe_type", "caffe_layers", "before", "keras", "after", "weights", "notes"}, …],
      "notes": […]}
 
-The fields are those of `caffeconv.description`.
+The fields are those of `caffeconv.keras.description`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 
-from caffeconv.description import describe_result
+from caffeconv.keras.description import describe_result
 from caffeconv.model import Result
 from caffeconv.writers.atomic import StrPath, replacing
 

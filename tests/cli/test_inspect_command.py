@@ -12,7 +12,7 @@ from caffe_listing import FIXTURES
 from command import CHECKOUT, caffeconv, environment, in_a_process
 from net_builder import input_text, layer_text, values, write_caffemodel, write_snapshot, write_text
 
-from caffeconv.rules import RULES
+from caffeconv.keras.rules import RULES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from caffeconv.conversion import convert
-from caffeconv.description import describe_result
+from caffeconv.keras.adjust.renaming import rename_layers
+from caffeconv.keras.conversion import convert
+from caffeconv.keras.description import describe_result
 from caffeconv.model import Array, Blob, Net, Result
 from caffeconv.net.loading import load_net
-from caffeconv.renaming import rename_layers
 from caffeconv.writers.keras_h5 import write_keras_h5
 
 __all__ = [

@@ -14,7 +14,7 @@ from caffe_runs import Run
 from described_models import KERAS, Layers, assert_close, chain, converted, small_net
 from whole_nets import depthwise_net, first_and_last, residual_block
 
-from caffeconv.conversion import convert
+from caffeconv.keras.conversion import convert
 from caffeconv.model import Array, Note
 
 EPSILON = 1e-5

@@ -11,7 +11,7 @@ from caffe_listing import FIXTURES
 from caffe_runs import Run
 from described_models import KERAS, Layers, assert_close, chain, converted, small_net
 
-from caffeconv.conversion import convert
+from caffeconv.keras.conversion import convert
 
 
 @pytest.fixture(params=KERAS)

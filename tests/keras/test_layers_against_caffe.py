@@ -17,8 +17,8 @@ from caffe_runs import Run, listing
 from described_models import KERAS, Described, Layers, assert_close, chain, converted, recurrent
 from flattened_maps import channels_last, flattened_channels_last, sequences
 
+from caffeconv.keras.rules import RULES
 from caffeconv.model import Array
-from caffeconv.rules import RULES
 
 FUSED = {
     "batch_norm/with_scale": "scale",

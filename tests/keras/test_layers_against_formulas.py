@@ -14,9 +14,9 @@ import pytest
 from caffe_listing import FIXTURES
 from described_models import KERAS, Layers, assert_close, chain, one_layer
 
-from caffeconv.conversion import convert
+from caffeconv.keras.conversion import convert
+from caffeconv.keras.rules import RULES
 from caffeconv.model import Array
-from caffeconv.rules import RULES
 
 Formula = Callable[..., Array]
 

@@ -13,7 +13,7 @@ import pytest
 from described_models import KERAS, assert_close, make
 
 from caffeconv import convert, load_net
-from caffeconv.description import describe_result
+from caffeconv.keras.description import describe_result
 
 NET = Path(__file__).resolve().parents[2] / "fixtures" / "pooling_spellings"
 Image = npt.NDArray[np.float32]

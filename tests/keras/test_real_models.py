@@ -14,7 +14,7 @@ from flattened_maps import flattened
 from shared_data import MODELS, needs_models, weights_of
 
 from caffeconv.compat import convert_caffemodel_to_dict
-from caffeconv.conversion import convert
+from caffeconv.keras.conversion import convert
 from caffeconv.model import Array
 from caffeconv.net.loading import load_net
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from caffe_proto.caffe_pb2 import LayerParameter
 from caffeconv.errors import UnsupportedError
+from caffeconv.keras.rules import RULES, Context
+from caffeconv.keras.rules.flattening import Order
 from caffeconv.model import Blob, Layer, Shape, Weight
-from caffeconv.rules import RULES, Context
-from caffeconv.rules.flattening import Order
 
 SMALL = st.integers(1, 4)
 SHAPES = st.lists(st.integers(0, 4), max_size=5).map(tuple)

@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 
 from caffeconv.errors import UnsupportedError
+from caffeconv.keras.rules.arrays import dense_kernel, gate_rows, vector
+from caffeconv.keras.rules.blobs import check_size, matrix, take
+from caffeconv.keras.rules.features import flattened_from, unknown_order
+from caffeconv.keras.rules.record import Context, Parts
 from caffeconv.model import Array, KerasCall, Layer, LayerWeights
-from caffeconv.rules.arrays import dense_kernel, gate_rows, vector
-from caffeconv.rules.blobs import check_size, matrix, take
-from caffeconv.rules.features import flattened_from, unknown_order
-from caffeconv.rules.record import Context, Parts
 
 __all__ = ["fork_lstm", "lstm", "rnn"]
 

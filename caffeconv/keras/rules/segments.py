@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from caffeconv.keras.rules.flattening import Order, common_order, is_reordered
 from caffeconv.model import Layer, MaybeShape, Shape
-from caffeconv.rules.flattening import Order, common_order, is_reordered
 
 __all__ = [
     "FLATTENING", "Segments", "flattened_segments", "given_segments", "order_remarks", "segments_of", "static_segments",

@@ -5,9 +5,9 @@ Caffe rounds sizes up and lets the last window stick out; Keras rounds down (`po
 
 from __future__ import annotations
 
+from caffeconv.keras.rules.record import Parts
 from caffeconv.model import KerasCall, Layer, Shape
 from caffeconv.net.shapes.windows import Window, pooling_windows
-from caffeconv.rules.record import Parts
 
 __all__ = ["pooling"]
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from caffeconv.errors import UnsupportedError
+from caffeconv.keras.rules.arrays import convolution_kernel, depthwise_kernel, dilated_kernel, grouped_to_dense, vector
+from caffeconv.keras.rules.blobs import bottom_shape, channel_count, check_size, take
+from caffeconv.keras.rules.record import Context, Convert, Parts
 from caffeconv.model import Array, KerasCall, Layer, Weight
 from caffeconv.net.shapes.params import optional, required
 from caffeconv.net.shapes.windows import Window, convolution_windows
-from caffeconv.rules.arrays import convolution_kernel, depthwise_kernel, dilated_kernel, grouped_to_dense, vector
-from caffeconv.rules.blobs import bottom_shape, channel_count, check_size, take
-from caffeconv.rules.record import Context, Convert, Parts
 
 __all__ = [
     "channels_moved_last", "convolution", "convolution_3d", "deconvolution", "deconvolution_3d",

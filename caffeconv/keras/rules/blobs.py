@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from caffeconv.errors import UnsupportedError
+from caffeconv.keras.rules.record import Context, Convert, Parts
 from caffeconv.model import Array, Blob, Layer, MaybeShape
-from caffeconv.rules.record import Context, Convert, Parts
 
 __all__ = ["bottom_shape", "channel_count", "check_size", "matrix", "take", "without_masks"]
 

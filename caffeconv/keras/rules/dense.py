@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 
 from caffeconv.errors import UnsupportedError
+from caffeconv.keras.rules.arrays import broadcast_alpha, dense_kernel, vector
+from caffeconv.keras.rules.blobs import bottom_shape, channel_count, check_size, matrix, take
+from caffeconv.keras.rules.features import flattened_from, unknown_order
+from caffeconv.keras.rules.record import Context, Parts
 from caffeconv.model import Array, KerasCall, Layer, Shape
-from caffeconv.rules.arrays import broadcast_alpha, dense_kernel, vector
-from caffeconv.rules.blobs import bottom_shape, channel_count, check_size, matrix, take
-from caffeconv.rules.features import flattened_from, unknown_order
-from caffeconv.rules.record import Context, Parts
 
 __all__ = ["embed", "inner_product", "margin_inner_product", "prelu"]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from caffeconv.adjust.edits import argument, by_origin, changed_arrays, has_class, replaced
+from caffeconv.keras.adjust.edits import argument, by_origin, changed_arrays, has_class, replaced
 from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Source
 
 __all__ = ["bgr_to_rgb"]

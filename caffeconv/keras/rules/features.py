@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from caffeconv.keras.rules.arrays import features_channels_last
+from caffeconv.keras.rules.record import Context, Convert, Parts
 from caffeconv.model import Layer, Shape
-from caffeconv.rules.arrays import features_channels_last
-from caffeconv.rules.record import Context, Convert, Parts
 
 __all__ = ["by_feature", "flattened_from", "unknown_order"]
 

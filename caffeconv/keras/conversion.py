@@ -9,11 +9,10 @@ from typing import Literal
 import numpy as np
 
 from caffeconv.errors import MismatchError, UnsupportedError
-from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape, Weight
-from caffeconv.rules import RULES, Context, Parts
-from caffeconv.rules.flattening import Order, trace_orders
-from caffeconv.rules.pooling import pooling
-from caffeconv.rules.segments import (
+from caffeconv.keras.rules import RULES, Context, Parts
+from caffeconv.keras.rules.flattening import Order, trace_orders
+from caffeconv.keras.rules.pooling import pooling
+from caffeconv.keras.rules.segments import (
     FLATTENING,
     Segments,
     given_segments,
@@ -21,6 +20,7 @@ from caffeconv.rules.segments import (
     segments_of,
     static_segments,
 )  # fmt: skip
+from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape, Weight
 
 __all__ = ["convert"]
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from caffeconv.adjust.edits import argument, by_origin, has_class, replaced, without_arguments
+from caffeconv.keras.adjust.edits import argument, by_origin, has_class, replaced, without_arguments
 from caffeconv.model import Array, Layer, LayerWeights, Net, Note, Result, Weight
 
 __all__ = ["complete_batchnorm", "fold_batchnorm"]

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
+from caffeconv.keras.rules.flattening import Order
+from caffeconv.keras.rules.segments import Segments
 from caffeconv.model import KerasCall, Layer, LayerWeights, Weight
-from caffeconv.rules.flattening import Order
-from caffeconv.rules.segments import Segments
 
 __all__ = ["Context", "Convert", "Parts", "Rule"]
 

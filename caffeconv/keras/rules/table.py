@@ -5,9 +5,9 @@ The one place to add a layer type: a row here, at most one function in a module 
 
 from __future__ import annotations
 
-from caffeconv.rules.affine import bias, scale
-from caffeconv.rules.blobs import without_masks
-from caffeconv.rules.convolution import (
+from caffeconv.keras.rules.affine import bias, scale
+from caffeconv.keras.rules.blobs import without_masks
+from caffeconv.keras.rules.convolution import (
     channels_moved_last,
     convolution,
     convolution_3d,
@@ -15,12 +15,12 @@ from caffeconv.rules.convolution import (
     deconvolution_3d,
     depthwise_convolution,
 )
-from caffeconv.rules.dense import embed, inner_product, margin_inner_product, prelu
-from caffeconv.rules.features import by_feature
-from caffeconv.rules.normalization import batch_norm, fork_batch_norm, normalize
-from caffeconv.rules.record import Rule
-from caffeconv.rules.recurrent import fork_lstm, lstm, rnn
-from caffeconv.rules.stored import stored
+from caffeconv.keras.rules.dense import embed, inner_product, margin_inner_product, prelu
+from caffeconv.keras.rules.features import by_feature
+from caffeconv.keras.rules.normalization import batch_norm, fork_batch_norm, normalize
+from caffeconv.keras.rules.record import Rule
+from caffeconv.keras.rules.recurrent import fork_lstm, lstm, rnn
+from caffeconv.keras.rules.stored import stored
 
 __all__ = ["RULES"]
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from caffeconv.errors import UnsupportedError
+from caffeconv.keras.rules.arrays import vector
+from caffeconv.keras.rules.blobs import bottom_shape, channel_count, take
+from caffeconv.keras.rules.record import Context, Parts
 from caffeconv.model import Array, KerasCall, Layer, Shape, Weight
-from caffeconv.rules.arrays import vector
-from caffeconv.rules.blobs import bottom_shape, channel_count, take
-from caffeconv.rules.record import Context, Parts
 
 __all__ = ["affine", "batch_normalization", "bias", "optional_vectors", "same_size", "scale"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from caffeconv.errors import UnsupportedError
+from caffeconv.keras.rules.blobs import take
+from caffeconv.keras.rules.record import Context, Convert, Parts
 from caffeconv.model import Layer, Weight
-from caffeconv.rules.blobs import take
-from caffeconv.rules.record import Context, Convert, Parts
 
 __all__ = ["stored"]
 

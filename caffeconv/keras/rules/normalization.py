@@ -8,11 +8,11 @@ from typing import TypeAlias
 import numpy as np
 
 from caffeconv.errors import UnsupportedError
+from caffeconv.keras.rules.affine import affine, batch_normalization, optional_vectors, same_size
+from caffeconv.keras.rules.arrays import statistics, vector
+from caffeconv.keras.rules.blobs import bottom_shape, channel_count, take
+from caffeconv.keras.rules.record import Context, Parts
 from caffeconv.model import Array, Layer
-from caffeconv.rules.affine import affine, batch_normalization, optional_vectors, same_size
-from caffeconv.rules.arrays import statistics, vector
-from caffeconv.rules.blobs import bottom_shape, channel_count, take
-from caffeconv.rules.record import Context, Parts
 
 __all__ = ["batch_norm", "fork_batch_norm", "normalize", "round_epsilon"]
 
