@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from caffeconv.tiles import copy_pieces
+from caffeconv.writing.tiles import copy_pieces
 
 __all__ = ["CASES", "VALUES"]
 

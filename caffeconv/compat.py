@@ -12,7 +12,7 @@ from caffeconv.keras.conversion import convert
 from caffeconv.model import Net, Result
 from caffeconv.net import insert_splits, settle_shapes
 from caffeconv.net.loading import load_net
-from caffeconv.outputs import output_path
+from caffeconv.writing.outputs import output_path
 
 __all__ = ["convert_caffemodel_to_dict", "convert_caffemodel_to_keras"]
 
@@ -48,7 +48,7 @@ def convert_caffemodel_to_keras(
     Raises:
         CaffeconvError: one of its kinds; no file is written then, and an existing one is left as it was.
     """
-    from caffeconv.writers.keras_h5 import write_keras_h5
+    from caffeconv.writing.keras_h5 import write_keras_h5
 
     path = output_path(output_filename, "hdf5", [prototxt_filename, caffemodel_filename])
     result = convert(
@@ -94,7 +94,7 @@ def convert_caffemodel_to_dict(
     net = load_net(prototxt_filename, caffemodel_filename, allow_missing=allow_missing)
     net = settle_shapes(insert_splits(net) if split_layers else net)
     if out_path is not None:
-        from caffeconv.writers.pickled import write_pickle
+        from caffeconv.writing.pickled import write_pickle
 
         write_pickle(output_path(out_path, "pickle", [prototxt_filename, caffemodel_filename]), net.layers)
     if verbose:

@@ -29,7 +29,7 @@ from test_layers_against_caffe import AS_STORED, CASES, SCALES, SEGMENTS, Run, _
 from caffeconv.cli import main as caffeconv  # noqa: E402
 from caffeconv.keras.adjust.backends import BACKENDS, for_backend  # noqa: E402
 from caffeconv.model import Array, KerasCall, LayerWeights, Result, Shape, Weight  # noqa: E402
-from caffeconv.writers.keras_h5 import write_keras_h5  # noqa: E402
+from caffeconv.writing.keras_h5 import write_keras_h5  # noqa: E402
 
 Arrays = list[Array]
 Runs = list[tuple[Arrays, Arrays]]

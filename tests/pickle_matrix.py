@@ -20,7 +20,7 @@ def expected(shape):
 
 def write(path):
     from caffeconv.model import Blob, Layer
-    from caffeconv.writers.pickled import write_pickle
+    from caffeconv.writing.pickled import write_pickle
 
     blobs = tuple(Blob(expected(shape)) for shape in SHAPES)
     layer = Layer("conv1/größe", "Convolution", None, ("data",), ("conv1",), blobs, ((1, 3, 2, 2),), (None,))

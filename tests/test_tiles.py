@@ -19,8 +19,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from caffeconv import tiles
 from caffeconv.errors import ParseError
+from caffeconv.writing import tiles
 
 DTYPES = ["<f4", ">f4", "<f8", ">f8", "<f2", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "|b1"]
 RANDOM = np.random.default_rng(5).integers(0, 256, 2**22, np.uint8)
@@ -217,7 +217,7 @@ def test_a_failure_in_either_thread_stops_both(failing_thread: str, failure: Bas
 MAPPED = """
 import mmap, os, pathlib, re, sys
 import numpy as np
-from caffeconv import tiles
+from caffeconv.writing import tiles
 from caffeconv.errors import ParseError
 path, megabytes = sys.argv[1], int(sys.argv[2])
 class Mapping(mmap.mmap):

@@ -15,7 +15,7 @@ from caffeconv.errors import MismatchError
 from caffeconv.model import Net, Note, Result, Shape
 from caffeconv.net import insert_splits, settle_shapes
 from caffeconv.net.loading import load_net
-from caffeconv.outputs import output_path, refuse_inputs
+from caffeconv.writing.outputs import output_path, refuse_inputs
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -78,7 +78,7 @@ def run(options: Options) -> None:
 
 
 def _to_pickle(net: Net, path: Path, options: Options) -> None:
-    from caffeconv.writers.pickled import write_pickle
+    from caffeconv.writing.pickled import write_pickle
 
     net = settle_shapes(insert_splits(net))
     _refuse_warnings(net.notes, options.strict)
@@ -92,7 +92,7 @@ def _to_pickle(net: Net, path: Path, options: Options) -> None:
 
 
 def _to_keras(net: Net, path: Path, options: Options) -> None:
-    from caffeconv.writers.keras_h5 import write_keras_h5
+    from caffeconv.writing.keras_h5 import write_keras_h5
 
     result, backend = _converted(net, options)
     _refuse_warnings(result.notes, options.strict)
@@ -108,7 +108,7 @@ def _to_keras(net: Net, path: Path, options: Options) -> None:
 def _report(result: Result, path: Path, options: Options) -> contextlib.AbstractContextManager[None]:
     if options.report is None:
         return contextlib.nullcontext()
-    from caffeconv.writers.report import reporting
+    from caffeconv.writing.report import reporting
 
     refuse_inputs(Path(options.report), [path, options.prototxt, options.caffemodel])
     return reporting(options.report, result)

@@ -15,7 +15,7 @@ from caffeconv.keras.conversion import convert
 from caffeconv.keras.description import describe_result
 from caffeconv.model import Array, Blob, Net, Result
 from caffeconv.net.loading import load_net
-from caffeconv.writers.keras_h5 import write_keras_h5
+from caffeconv.writing.keras_h5 import write_keras_h5
 
 __all__ = [
     "KERAS", "Described", "Layers", "assert_close", "chain", "converted", "make", "one_layer", "recurrent", "small_net",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from caffeconv.errors import WriteError
-from caffeconv.writers.atomic import replacing
+from caffeconv.writing.atomic import replacing
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and devices")
 

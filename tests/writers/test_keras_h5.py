@@ -13,7 +13,7 @@ import pytest
 
 from caffeconv.errors import WriteError
 from caffeconv.model import KerasCall, LayerWeights, Weight
-from caffeconv.writers.keras_h5 import check_output_name, write_keras_h5
+from caffeconv.writing.keras_h5 import check_output_name, write_keras_h5
 
 if TYPE_CHECKING:
     from pathlib import Path

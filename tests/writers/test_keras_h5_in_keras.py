@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from caffeconv.model import LayerWeights, Weight
-from caffeconv.writers.keras_h5 import write_keras_h5
+from caffeconv.writing.keras_h5 import write_keras_h5
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caffeconv.writers.offsets import writes_at
+from caffeconv.writing.offsets import writes_at
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ import pytest
 
 from caffeconv.errors import WriteError
 from caffeconv.model import Blob, Layer
-from caffeconv.writers.pickled import write_pickle
+from caffeconv.writing.pickled import write_pickle
 
 if TYPE_CHECKING:
     from pathlib import Path

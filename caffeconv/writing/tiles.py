@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from caffeconv.model import Array, Shape
-from caffeconv.pages import Mapped, find_mapping, reach, release_mappings
+from caffeconv.writing.pages import Mapped, find_mapping, reach, release_mappings
 
 __all__ = ["Piece", "Progress", "WriteAt", "copy_pieces"]
 

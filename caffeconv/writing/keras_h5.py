@@ -28,9 +28,9 @@ from h5py import h5a, h5d, h5f, h5g, h5p, h5s, h5t
 
 from caffeconv.errors import WriteError
 from caffeconv.keras.description import describe_layer
-from caffeconv.tiles import Piece, Progress, copy_pieces
-from caffeconv.writers.atomic import StrPath, replacing
-from caffeconv.writers.offsets import writes_at
+from caffeconv.writing.atomic import StrPath, replacing
+from caffeconv.writing.offsets import writes_at
+from caffeconv.writing.tiles import Piece, Progress, copy_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from caffeconv.tiles import WriteAt
+    from caffeconv.writing.tiles import WriteAt
 
 __all__ = ["writes_at"]
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from caffeconv.keras.description import describe_result
 from caffeconv.model import Result
-from caffeconv.writers.atomic import StrPath, replacing
+from caffeconv.writing.atomic import StrPath, replacing
 
 __all__ = ["reporting"]
 

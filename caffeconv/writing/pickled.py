@@ -22,9 +22,9 @@ import pickle
 import struct
 from typing import TYPE_CHECKING
 
-from caffeconv.tiles import Piece, Progress, copy_pieces
-from caffeconv.writers.atomic import StrPath, replacing
-from caffeconv.writers.offsets import writes_at
+from caffeconv.writing.atomic import StrPath, replacing
+from caffeconv.writing.offsets import writes_at
+from caffeconv.writing.tiles import Piece, Progress, copy_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
