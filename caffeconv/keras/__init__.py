@@ -1,1 +1,1 @@
-"""From Caffe's vocabulary to Keras': which layer a layer becomes, and how its arrays are laid out there."""
+"""From Caffe's words to Keras': rules, conversion, and what a user may want otherwise in a finished conversion."""

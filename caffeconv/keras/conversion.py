@@ -91,7 +91,7 @@ def convert(
 
 
 def _adjust(result: Result, net: Net, to_rgb: bool, fold: bool, complete: bool) -> Result:
-    from caffeconv import adjust
+    from caffeconv.keras import adjust
 
     if to_rgb:
         result = adjust.bgr_to_rgb(result, net)
