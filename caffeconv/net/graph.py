@@ -10,9 +10,10 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from caffeconv.catalogue import LAYER_TYPES
 from caffeconv.errors import MismatchError
 from caffeconv.model import Layer, MaybeShape, Net, Note, Shape, Source
-from caffeconv.net.shapes import contradicts, infer_top_shapes
+from caffeconv.net.shapes import infer_top_shapes
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
@@ -21,13 +22,6 @@ __all__ = ["AUTOMATIC_TOP", "build_net", "insert_splits", "settle_shapes"]
 
 AUTOMATIC_TOP = "(automatic)"
 """The name that Caffe gives to the top of a loss layer that was written without one."""
-
-_AUTOMATIC_TOPS = frozenset(
-    {
-        "ContrastiveLoss", "EuclideanLoss", "HingeLoss", "InfogainLoss", "MultinomialLogisticLoss",
-        "SigmoidCrossEntropyLoss", "SoftmaxWithLoss",
-    }
-)  # fmt: skip
 
 
 def build_net(name: str, params: Iterable[LayerParameter], input_shapes: Mapping[str, Shape]) -> Net:
@@ -54,12 +48,12 @@ def build_net(name: str, params: Iterable[LayerParameter], input_shapes: Mapping
             for bottom, source in zip(param.bottom, sources, strict=True)
         )
         unused_inputs.difference_update(b for b, source in zip(param.bottom, sources, strict=True) if source is None)
-        tops, problem = infer_top_shapes(param, bottoms)
+        tops, reason, refused = infer_top_shapes(param, bottoms)
         if not param.bottom:
             tops = tuple(input_shapes.get(top, shape) for top, shape in zip(param.top, tops, strict=True))
             unused_inputs.difference_update(param.top)
-        if problem is not None and None in tops:
-            notes.append(Note("warning" if contradicts(param, bottoms) else "info", param.name, problem))
+        if reason is not None and None in tops:
+            notes.append(Note("warning" if refused else "info", param.name, reason))
         notes.extend(_repeated_tops(param, makers))
         layers.append(
             Layer(param.name, param.type, param, tuple(param.bottom), tuple(param.top), (), bottoms, tops, sources)
@@ -70,7 +64,7 @@ def build_net(name: str, params: Iterable[LayerParameter], input_shapes: Mapping
 
 
 def _with_automatic_top(param: LayerParameter) -> LayerParameter:
-    if param.type in _AUTOMATIC_TOPS and not param.top:
+    if not param.top and param.type in LAYER_TYPES and LAYER_TYPES[param.type].automatic_top:
         param = type(param).FromString(param.SerializeToString())
         param.top.append(AUTOMATIC_TOP)
     return param

@@ -11,15 +11,13 @@ import dataclasses
 import math
 from collections.abc import Collection, Mapping, Sequence
 
+from caffeconv.catalogue import LAYER_TYPES
 from caffeconv.errors import MismatchError
 from caffeconv.model import Blob, Layer, Net, PartialShape, Shape
 from caffeconv.net.gaps import check_missing, list_leftovers
 from caffeconv.net.shapes import expected_blobs
 
 __all__ = ["StoredLayer", "join_weights"]
-
-# Layer types that forks store with other blobs than Caffe does; the rules tell the dialects apart by their blobs.
-_DIALECTS = frozenset({"BatchNorm", "Normalize"})
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,9 +63,9 @@ def join_weights(
             continue
         layer, shapes = net.layers[index], expected[index]
         if shapes is not None and len(shapes) != len(each.blobs):
-            if layer.type not in _DIALECTS:
+            if LAYER_TYPES[layer.type].blobs != "dialects":
                 raise MismatchError(_wrong_count(layer, shapes, each.blobs))
-            shapes = None
+            shapes = None  # the rules tell dialects apart by their blobs
         for number, blob in enumerate(each.blobs):
             if blob is None:
                 continue

@@ -1,28 +1,24 @@
-"""Output shapes of the forks' layers for object detection."""
+"""The forks' layers for object detection: output shapes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caffeconv.model import MaybeShape, Shape
+from caffeconv.model import Shape
 from caffeconv.net.shapes.axes import require_rank
 from caffeconv.net.shapes.params import optional, required
+from caffeconv.net.shapes.row import MaybeShapes, Row, Shapes, nothing, of_known
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
 
-__all__ = [
-    "detection_output", "position_sensitive_roi_pooling", "prior_box", "prior_box_clustered", "roi_align",
-    "roi_pooling",
-]  # fmt: skip
-
-Shapes = tuple[Shape, ...]
+__all__ = ["ROWS"]
 
 _MOST_RATIOS = 1000
 _OTHER_DIALECTS = ("fixed_size", "fixed_ratio", "density", "density_size")
 
 
-def prior_box(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _prior_box(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """SSD's `PriorBox`: (1, 2, H · W · priors · 4).
 
     Priors of a cell: aspect ratio 1, the others given and, unless `flip` is off, their inverses, all for each
@@ -52,7 +48,7 @@ def _ratios(given: tuple[float, ...], flip: bool) -> int:
     return len(known)
 
 
-def prior_box_clustered(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _prior_box_clustered(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """`PriorBoxClustered`: (1, 2, H · W · priors · 4), a prior for each `width`."""
     return (_priors(bottoms[0], len(required(required(param, "prior_box_param"), "width"))),)
 
@@ -62,17 +58,17 @@ def _priors(shape: Shape, priors: int) -> Shape:
     return 1, 2, height * width * priors * 4
 
 
-def detection_output(param: LayerParameter, bottoms: tuple[MaybeShape, ...]) -> Shapes:
+def _detection_output(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     """SSD's `DetectionOutput`: (1, 1, 1, 7) until the net has run, then a row for each detection."""
     return ((1, 1, 1, 7),)
 
 
-def roi_pooling(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _roi_pooling(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """`ROIPooling`: (N, C, H, W) and R regions to (R, C, pooled_h, pooled_w)."""
     return (_pooled_regions(param, "roi_pooling_param", bottoms),)
 
 
-def roi_align(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _roi_align(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """`ROIAlign`: (N, C, H, W) and R regions to (R, C, pooled_h, pooled_w)."""
     return (_pooled_regions(param, "roi_align_param", bottoms),)
 
@@ -83,8 +79,22 @@ def _pooled_regions(param: LayerParameter, settings_name: str, bottoms: Shapes) 
     return bottoms[1][0], channels, required(settings, "pooled_h"), required(settings, "pooled_w")
 
 
-def position_sensitive_roi_pooling(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _position_sensitive_roi_pooling(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """R-FCN's `PSROIPooling`: R regions to (R, output_dim, group_size, group_size)."""
     settings = required(param, "psroi_pooling_param")
     bins = required(settings, "group_size")
     return ((bottoms[1][0], required(settings, "output_dim"), bins, bins),)
+
+
+_YOLO = Row(1, nothing, unknown="the number of detections depends on the images")
+
+ROWS = {
+    "DetectionOutput":       Row(3, _detection_output),
+    "PSROIPooling":          Row(2, of_known(_position_sensitive_roi_pooling)),
+    "PriorBox":              Row(1, of_known(_prior_box)),
+    "PriorBoxClustered":     Row(1, of_known(_prior_box_clustered)),
+    "ROIAlign":              Row(2, of_known(_roi_align)),
+    "ROIPooling":            Row(2, of_known(_roi_pooling)),
+    "YoloDetectionOutput":   _YOLO,
+    "Yolov3DetectionOutput": _YOLO,
+}  # fmt: skip

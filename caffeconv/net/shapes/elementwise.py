@@ -1,35 +1,21 @@
-"""Output shapes of layers that give every bottom element, or every item of a batch, a value of its own."""
+"""What combines blobs value by value, and factors and offsets along axes: output shapes and parameter blobs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caffeconv.model import Shape
-from caffeconv.net.shapes.axes import canonical_axis, checked, require_rank, share_sizes
+from caffeconv.model import MaybeShape, PartialShape
+from caffeconv.net.shapes.axes import MAX_AXES, canonical_axis, checked, share_sizes
 from caffeconv.net.shapes.params import required
+from caffeconv.net.shapes.row import NOT_KNOWN, Blobs, MaybeShapes, Row, Shapes, of_known
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
 
-__all__ = [
-    "axpy", "batch_norm", "bias", "eltwise", "first_bottom", "lrn", "multiply", "mvn", "prelu", "scale", "softmax",
-    "split",
-]  # fmt: skip
-
-Shapes = tuple[Shape, ...]
+__all__ = ["ROWS"]
 
 
-def first_bottom(param: LayerParameter, bottoms: Shapes) -> Shapes:
-    """The shape of bottom 0: activations and normalizations."""
-    return bottoms[:1]
-
-
-def split(param: LayerParameter, bottoms: Shapes) -> Shapes:
-    """`Split`: the bottom's shape for every top."""
-    return bottoms[:1] * len(param.top)
-
-
-def eltwise(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _eltwise(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """`Eltwise`: the one shape of all bottoms."""
     share_sizes(bottoms)
     coefficients = len(param.eltwise_param.coeff)
@@ -38,67 +24,13 @@ def eltwise(param: LayerParameter, bottoms: Shapes) -> Shapes:
     return bottoms[:1]
 
 
-def axpy(param: LayerParameter, bottoms: Shapes) -> Shapes:
-    """SENet's `Axpy`, a·x + y with a (N, C) or (N, C, 1, 1): the shape of x, which is bottom 1."""
-    factor, scaled, added = bottoms[:3]
-    share_sizes((scaled, added))
-    if factor[:2] != scaled[:2] or any(size != 1 for size in factor[2:]):
-        raise ValueError(f"factors of shape {factor} do not go with shape {scaled}")
-    return (scaled,)
-
-
-def multiply(param: LayerParameter, bottoms: Shapes) -> Shapes:
-    """`Mul` of a fork: bottom 0 times bottom 1, or a constant of `mul_shape`, where sizes of 1 are repeated."""
-    shape = bottoms[0]
-    other = bottoms[1] if len(bottoms) > 1 else checked(required(required(param, "mul_param"), "mul_shape"))
-    rank = max(len(shape), len(other))
-    pairs = zip((1,) * (rank - len(shape)) + shape, (1,) * (rank - len(other)) + other, strict=True)
-    sizes = [set(pair) - {1} for pair in pairs]
-    if any(len(size) > 1 for size in sizes):
-        raise ValueError(f"shapes {shape} and {other} do not go together")
-    return (tuple(max(size, default=1) for size in sizes),)
-
-
-def softmax(param: LayerParameter, bottoms: Shapes) -> Shapes:
-    """`Softmax`: the bottom's shape."""
-    canonical_axis(param.softmax_param.axis, len(bottoms[0]))
-    return bottoms[:1]
-
-
-def lrn(param: LayerParameter, bottoms: Shapes) -> Shapes:
-    """`LRN`: (N, C, H, W) as it is."""
-    if param.lrn_param.local_size % 2 == 0:
-        raise ValueError(f"local_size {param.lrn_param.local_size} is not odd")
-    return (require_rank(bottoms[0], 4),)
-
-
-def mvn(param: LayerParameter, bottoms: Shapes) -> Shapes:
-    """`MVN`: (N, C, H, W), 1-padded where the bottom has fewer axes."""
-    shape = bottoms[0]
-    if len(shape) > 4:
-        raise ValueError(f"the bottom has {len(shape)} axes, at most 4 are allowed")
-    return (shape + (1,) * (4 - len(shape)),)
-
-
-def batch_norm(param: LayerParameter, bottoms: Shapes) -> Shapes:
-    """`BatchNorm`: (N, C, …) as it is."""
-    canonical_axis(1, len(bottoms[0]))
-    return bottoms[:1]
-
-
-def prelu(param: LayerParameter, bottoms: Shapes) -> Shapes:
-    """`PReLU`: (N, C, …) as it is; Caffe stops at four axes, forks do not."""
-    canonical_axis(1, len(bottoms[0]))
-    return bottoms[:1]
-
-
-def scale(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _scale(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """`Scale`: the shape of bottom 0."""
     _check_second(bottoms, param.scale_param.axis)
     return bottoms[:1]
 
 
-def bias(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _bias(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """`Bias`: the shape of bottom 0."""
     _check_second(bottoms, param.bias_param.axis)
     return bottoms[:1]
@@ -110,3 +42,72 @@ def _check_second(bottoms: Shapes, axis: int) -> None:
         start = canonical_axis(axis, len(bottoms[0]))
         if bottoms[0][start : start + len(bottoms[1])] != bottoms[1]:
             raise ValueError(f"bottoms of shapes {bottoms[0]} and {bottoms[1]} do not go together from axis {start} on")
+
+
+def _axpy(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """SENet's `Axpy`, a·x + y with a (N, C) or (N, C, 1, 1): the shape of x, which is bottom 1."""
+    factor, scaled, added = bottoms[:3]
+    share_sizes((scaled, added))
+    if factor[:2] != scaled[:2] or any(size != 1 for size in factor[2:]):
+        raise ValueError(f"factors of shape {factor} do not go with shape {scaled}")
+    return (scaled,)
+
+
+def _multiply(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """`Mul` of a fork: bottom 0 times bottom 1, or a constant of `mul_shape`, where sizes of 1 are repeated."""
+    shape = bottoms[0]
+    other = bottoms[1] if len(bottoms) > 1 else checked(required(required(param, "mul_param"), "mul_shape"))
+    rank = max(len(shape), len(other))
+    pairs = zip((1,) * (rank - len(shape)) + shape, (1,) * (rank - len(other)) + other, strict=True)
+    sizes = [set(pair) - {1} for pair in pairs]
+    if any(len(size) > 1 for size in sizes):
+        raise ValueError(f"shapes {shape} and {other} do not go together")
+    return (tuple(max(size, default=1) for size in sizes),)
+
+
+def _scale_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
+    """Factors and, with `bias_term`, offsets, both along the scaled axes; a second bottom replaces the factors.
+
+    `scale_layer.cpp`.
+    """
+    settings = param.scale_param
+    if len(bottoms) > 1:
+        if settings.bias_term and bottoms[1] is None:
+            raise ValueError("the shape of the offsets is that of an unknown bottom")
+        return (bottoms[1],) if settings.bias_term and bottoms[1] is not None else ()
+    shape = _scaled_axes(bottoms[0], settings.axis, settings.num_axes)
+    return (shape, shape) if settings.bias_term else (shape,)
+
+
+def _bias_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
+    """Offsets along the shifted axes, unless a second bottom holds them. `bias_layer.cpp`."""
+    if len(bottoms) > 1:
+        return ()
+    return (_scaled_axes(bottoms[0], param.bias_param.axis, param.bias_param.num_axes),)
+
+
+def _scaled_axes(bottom: MaybeShape, axis: int, num_axes: int) -> PartialShape:
+    """`num_axes` axes of the bottom from `axis` on, or all of them with -1."""
+    if not -1 <= num_axes <= MAX_AXES:
+        raise ValueError(f"num_axes is {num_axes}")
+    if bottom is None:
+        rank = num_axes if num_axes >= 0 else -axis
+        if not 0 <= rank <= MAX_AXES or (num_axes < 0 and axis >= 0):
+            raise ValueError("the number of axes depends on an unknown bottom")
+        return (None,) * rank
+    start = canonical_axis(axis, len(bottom))
+    stop = len(bottom) if num_axes == -1 else start + num_axes
+    if stop > len(bottom):
+        raise ValueError(f"{num_axes} axes from axis {start} on are more than the bottom has")
+    return bottom[start:stop]
+
+
+ROWS = {
+    "Bias":          Row(1, of_known(_bias), _bias_blobs),
+    "Eltwise":       Row(1, of_known(_eltwise)),
+    "Scale":         Row(1, of_known(_scale), _scale_blobs),
+    "Axpy":          Row(3, of_known(_axpy)),
+    "ChannelScale":  NOT_KNOWN,
+    "EltwiseAffine": NOT_KNOWN,
+    "Mul":           Row(1, of_known(_multiply)),
+}  # fmt: skip

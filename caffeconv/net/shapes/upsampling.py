@@ -1,22 +1,20 @@
-"""Output shapes of the forks' layers that enlarge or resize images."""
+"""The forks' layers that enlarge or resize images: output shapes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caffeconv.model import Shape
 from caffeconv.net.shapes.axes import MAX_COUNT, require_rank
 from caffeconv.net.shapes.params import optional, required
+from caffeconv.net.shapes.row import NOT_KNOWN, Row, Shapes, of_known
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
 
-__all__ = ["interpolation", "unpooling", "upsample"]
-
-Shapes = tuple[Shape, ...]
+__all__ = ["ROWS"]
 
 
-def upsample(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _upsample(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """`Upsample` of YOLO (by `scale`) and SegNet (to `upsample_h` and `upsample_w`, or by factors, less `pad_out`)."""
     settings = required(param, "upsample_param")
     *outer, height, width = require_rank(bottoms[0], 4)
@@ -33,7 +31,7 @@ def upsample(param: LayerParameter, bottoms: Shapes) -> Shapes:
     return ((*outer, *(size * int(factor) - pad for size, factor, pad in sizes)),)
 
 
-def interpolation(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _interpolation(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """DeepLab's `Interp`: cropped by the negative pads, then shrunk and zoomed, or resized.
 
     The new size is `height` and `width`, or that of bottom 1 where a fork passes one.
@@ -57,9 +55,17 @@ def _resized(size: int, shrink: int, zoom: int) -> int:
     return (size - 1) // shrink * zoom + 1
 
 
-def unpooling(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _unpooling(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """DeconvNet's `Unpooling`: to `unpool_size` or `unpool_h` and `unpool_w`."""
     settings = required(param, "unpooling_param")
     size = optional(settings, "unpool_size")
     sizes = (size, size) if size is not None else (required(settings, "unpool_h"), required(settings, "unpool_w"))
     return ((*require_rank(bottoms[0], 4)[:2], *sizes),)
+
+
+ROWS = {
+    "Interp":    Row(1, of_known(_interpolation)),
+    "UnPooling": NOT_KNOWN,
+    "Unpooling": Row(1, of_known(_unpooling)),
+    "Upsample":  Row(1, of_known(_upsample)),
+}  # fmt: skip

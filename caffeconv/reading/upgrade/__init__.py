@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from caffe_proto import caffe_pb2
 from caffeconv.errors import ParseError
-from caffeconv.reading.upgrade.data import needs_data_upgrade, upgrade_net_data_transformation
 from caffeconv.reading.upgrade.today import upgrade_net_batch_norm, upgrade_net_input, upgrade_type_spelling
+from caffeconv.reading.upgrade.transformation import needs_data_upgrade, upgrade_net_data_transformation
 from caffeconv.reading.upgrade.v0 import needs_v0_upgrade, upgrade_v0_net
 from caffeconv.reading.upgrade.v1 import settle_type_words, upgrade_v1_net
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from caffe_proto import caffe_pb2
 from caffeconv.model import Note
-from caffeconv.reading.upgrade.types import CAFFE_V1_TYPES
+from caffeconv.reading.upgrade.words import CAFFE_V1_WORDS
 
 __all__ = ["upgrade_net_batch_norm", "upgrade_net_input", "upgrade_type_spelling"]
 
@@ -16,7 +16,7 @@ def upgrade_type_spelling(net: caffe_pb2.NetParameter) -> tuple[Note, ...]:
     """Give `layer { type: CONVOLUTION }` the type that it means, in place; Caffe knows no layer of that type."""
     notes = []
     for layer in net.layer:
-        today = CAFFE_V1_TYPES.get(layer.type) or layer.type
+        today = CAFFE_V1_WORDS.get(layer.type) or layer.type
         if today != layer.type:
             notes.append(Note("info", layer.name or None, f"type {layer.type} is taken for today's {today}"))
             layer.type = today

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from caffe_proto import caffe_pb2
 from caffeconv.errors import ParseError
 from caffeconv.model import Note
-from caffeconv.reading.upgrade.types import V0_TYPES
+from caffeconv.reading.upgrade.words import V0_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,8 +137,8 @@ def _upgrade_layer(old: caffe_pb2.V1LayerParameter, new: caffe_pb2.V1LayerParame
     layer = old.layer
     if layer.HasField("name"):
         new.name = layer.name
-    if layer.type in V0_TYPES:
-        new.type = caffe_pb2.V1LayerParameter.LayerType.Value(V0_TYPES[layer.type])  # type: ignore[assignment]
+    if layer.type in V0_WORDS:
+        new.type = caffe_pb2.V1LayerParameter.LayerType.Value(V0_WORDS[layer.type])  # type: ignore[assignment]
     elif layer.HasField("type"):
         new.type_word = layer.type
     new.blobs.extend(layer.blobs)

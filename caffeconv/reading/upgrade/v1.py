@@ -5,8 +5,8 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from caffe_proto import caffe_pb2
-from caffeconv.reading.upgrade.types import CAFFE_V1_TYPES, FORK_V1_TYPES, V1_WORDS
 from caffeconv.reading.upgrade.unknown import last_unknown_number
+from caffeconv.reading.upgrade.words import CAFFE_V1_WORDS, FORK_V1_WORDS, V1_SPELLINGS
 
 __all__ = ["settle_type_words", "upgrade_v1_net", "v1_layer_type"]
 
@@ -33,7 +33,7 @@ _PARAM_SPECS = (
 def settle_type_words(net: caffe_pb2.NetParameter) -> None:
     """Give a layer whose type the text had in another spelling (`"Convolution"`) the type it means, in place."""
     for layer in net.layers:
-        word = V1_WORDS.get(layer.type_word)
+        word = V1_SPELLINGS.get(layer.type_word)
         if word is not None:
             layer.type = caffe_pb2.V1LayerParameter.LayerType.Value(word)  # type: ignore[assignment]
             layer.ClearField("type_word")
@@ -87,4 +87,4 @@ def v1_layer_type(layer: caffe_pb2.V1LayerParameter) -> str | None:
         return None if number is None else f"V1:{number}"
     if word.isdigit():
         return f"V1:{word}"
-    return CAFFE_V1_TYPES.get(word, FORK_V1_TYPES.get(word, word))
+    return CAFFE_V1_WORDS.get(word, FORK_V1_WORDS.get(word, word))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from caffe_proto.caffe_pb2 import LayerParameter, NetParameter, V0LayerParameter, V1LayerParameter
+from caffeconv.catalogue import LAYER_TYPES
 from caffeconv.reading.wire.format import LENGTH, as_utf8, encode_varint, walk
 
 if TYPE_CHECKING:
@@ -23,76 +24,11 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 __all__ = [
-    "CAFFE_V1_TYPES", "NET_FIELDS", "TYPE_WORD", "V0", "V1", "V2", "LayerForm",
+    "CAFFE_V1_NUMBERS", "NET_FIELDS", "TYPE_WORD", "V0", "V1", "V2", "LayerForm",
     "descriptor_of", "encode_field", "recode", "strings_of",
 ]  # fmt: skip
 
 _PRIVATE: Final = 10000
-
-_OWN_PARAMETERS: Final[Mapping[str, str]] = {
-    "Accuracy": "accuracy_param",
-    "AnnotatedData": "data_param transform_param",
-    "ArgMax": "argmax_param",
-    "BatchNorm": "batch_norm_param",
-    "Bias": "bias_param",
-    "Clip": "clip_param",
-    "Concat": "concat_param",
-    "ContrastiveLoss": "contrastive_loss_param loss_param",
-    "Convolution": "convolution_param",
-    "ConvolutionDepthwise": "convolution_param",
-    "ConvolutionRistretto": "convolution_param",
-    "Crop": "crop_param",
-    "Data": "data_param transform_param",
-    "Deconvolution": "convolution_param",
-    "DeconvolutionRistretto": "convolution_param",
-    "DepthwiseConvolution": "convolution_param",
-    "Dropout": "dropout_param",
-    "DummyData": "dummy_data_param",
-    "ELU": "elu_param",
-    "Eltwise": "eltwise_param",
-    "Embed": "embed_param",
-    "EuclideanLoss": "loss_param",
-    "Exp": "exp_param",
-    "FcRistretto": "inner_product_param",
-    "Flatten": "flatten_param",
-    "HDF5Data": "hdf5_data_param",
-    "HDF5Output": "hdf5_output_param",
-    "HingeLoss": "hinge_loss_param loss_param",
-    "Im2col": "convolution_param",
-    "ImageData": "image_data_param transform_param",
-    "InfogainLoss": "infogain_loss_param loss_param softmax_param",
-    "InnerProduct": "inner_product_param",
-    "Input": "input_param",
-    "LRN": "lrn_param",
-    "LSTM": "recurrent_param",
-    "Log": "log_param",
-    "MVN": "mvn_param",
-    "MemoryData": "memory_data_param transform_param",
-    "MultinomialLogisticLoss": "loss_param",
-    "PReLU": "prelu_param",
-    "Parameter": "parameter_param",
-    "Pooling": "pooling_param",
-    "Power": "power_param",
-    "Python": "python_param",
-    "RNN": "recurrent_param",
-    "ReLU": "relu_param",
-    "Reduction": "reduction_param",
-    "Reshape": "reshape_param",
-    "SPP": "spp_param",
-    "Scale": "scale_param",
-    "Sigmoid": "sigmoid_param",
-    "SigmoidCrossEntropyLoss": "loss_param",
-    "Slice": "slice_param",
-    "Softmax": "softmax_param",
-    "SoftmaxWithLoss": "loss_param softmax_param",
-    "Swish": "swish_param",
-    "SyncBN": "batch_norm_param",
-    "TanH": "tanh_param",
-    "Threshold": "threshold_param",
-    "Tile": "tile_param",
-    "WindowData": "window_data_param transform_param",
-}
-"""V2 layer type to the fields that it reads besides 1-10."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +68,11 @@ V2: Final = LayerForm(
     type=2,
     blobs=7,
     always=frozenset(range(1, 11)) - {7},
-    own={word: _numbers(descriptor_of(LayerParameter), names.split()) for word, names in _OWN_PARAMETERS.items()},
+    own={
+        each.name: _numbers(descriptor_of(LayerParameter), each.parameters.split())
+        for each in LAYER_TYPES.values()
+        if each.parameters
+    },
 )
 V1: Final = LayerForm(
     descriptor_of(V1LayerParameter),
@@ -151,7 +91,7 @@ V0: Final = LayerForm(
     own={},
 )
 NET_FIELDS: Final = _caffes(descriptor_of(NetParameter), "layer", "layers")
-CAFFE_V1_TYPES: Final = frozenset(
+CAFFE_V1_NUMBERS: Final = frozenset(
     value.number for value in V1LayerParameter.LayerType.DESCRIPTOR.values if value.number < _PRIVATE
 )
 TYPE_WORD: Final = V1LayerParameter.DESCRIPTOR.fields_by_name["type_word"].number

@@ -16,7 +16,7 @@ from caffeconv.reading.sniff import Kind, expect_kind
 from caffeconv.reading.wire.blobs import read_blob
 from caffeconv.reading.wire.format import LENGTH, VARINT, Damage, Field, as_utf8, encode_varint, walk
 from caffeconv.reading.wire.forms import (
-    CAFFE_V1_TYPES,
+    CAFFE_V1_NUMBERS,
     NET_FIELDS,
     TYPE_WORD,
     V0,
@@ -130,7 +130,7 @@ class Reader:
                 blobs += 1
             elif tag == _V0_LAYER and isinstance(message, V1LayerParameter):
                 self._read_layer(message.layer, V0, first, last)
-            elif form is V1 and tag == _V1_TYPE and value not in CAFFE_V1_TYPES:
+            elif form is V1 and tag == _V1_TYPE and value not in CAFFE_V1_NUMBERS:
                 parts.append((TYPE_WORD, encode_field(TYPE_WORD, str(value).encode())))
             elif number in form.always:
                 parts.append(self._part(field, form.descriptor))

@@ -1,4 +1,4 @@
-"""Output shapes of layers without bottoms: inputs, data, parameters."""
+"""Where blobs come from and where they end: inputs, data, learned blobs; output shapes and parameter blobs."""
 
 from __future__ import annotations
 
@@ -6,29 +6,19 @@ from typing import TYPE_CHECKING, TypeVar
 
 from caffeconv.model import MaybeShape
 from caffeconv.net.shapes.axes import declared_shape
-from caffeconv.net.shapes.params import required
+from caffeconv.net.shapes.row import Blobs, MaybeShapes, Row, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from caffe_proto.caffe_pb2 import LayerParameter
 
-__all__ = [
-    "continuation_indicator",
-    "data",
-    "dummy_data",
-    "image_data",
-    "input_blobs",
-    "memory_data",
-    "parameter",
-    "window_data",
-]
+__all__ = ["ROWS"]
 
-Shapes = tuple[MaybeShape, ...]
 _T = TypeVar("_T")
 
 
-def input_blobs(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _input_blobs(param: LayerParameter, bottoms: MaybeShapes) -> MaybeShapes:
     """`Input`: a shape for each top, or one for all."""
     shapes = param.input_param.shape
     if not shapes:
@@ -36,12 +26,12 @@ def input_blobs(param: LayerParameter, bottoms: Shapes) -> Shapes:
     return _for_each_top(param, [declared_shape(shape) for shape in shapes], "shapes")
 
 
-def parameter(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _parameter(param: LayerParameter, bottoms: MaybeShapes) -> MaybeShapes:
     """`Parameter`: the shape of its one blob."""
     return (declared_shape(param.parameter_param.shape),)
 
 
-def dummy_data(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _dummy_data(param: LayerParameter, bottoms: MaybeShapes) -> MaybeShapes:
     """`DummyData`: `shape`, or num, channels, height and width; once for each top or once for all."""
     settings = param.dummy_data_param
     legacy = (settings.num, settings.channels, settings.height, settings.width)
@@ -56,23 +46,23 @@ def dummy_data(param: LayerParameter, bottoms: Shapes) -> Shapes:
     return tuple(zip(*sizes, strict=True))
 
 
-def memory_data(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _memory_data(param: LayerParameter, bottoms: MaybeShapes) -> MaybeShapes:
     """`MemoryData`: images (N, C, H, W) and labels (N)."""
     settings = param.memory_data_param
     return (settings.batch_size, settings.channels, settings.height, settings.width), (settings.batch_size,)
 
 
-def data(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _data(param: LayerParameter, bottoms: MaybeShapes) -> MaybeShapes:
     """`Data`: the images' shape stands in the database, the labels are (N)."""
     return None, _labels(param.data_param.batch_size)
 
 
-def window_data(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _window_data(param: LayerParameter, bottoms: MaybeShapes) -> MaybeShapes:
     """`WindowData`: the number of channels stands in the window file, the labels are (N)."""
     return None, _labels(param.window_data_param.batch_size)
 
 
-def image_data(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _image_data(param: LayerParameter, bottoms: MaybeShapes) -> MaybeShapes:
     """`ImageData`: images (N, 3 or 1, H, W), known where they are cropped or resized, and labels (N)."""
     settings = param.image_data_param
     channels = 3 if settings.is_color else 1
@@ -80,12 +70,6 @@ def image_data(param: LayerParameter, bottoms: Shapes) -> Shapes:
     height, width = (crop, crop) if crop else (settings.new_height, settings.new_width)
     labels = _labels(settings.batch_size)
     return (settings.batch_size, channels, height, width) if labels and height and width else None, labels
-
-
-def continuation_indicator(param: LayerParameter, bottoms: Shapes) -> Shapes:
-    """CRNN's `ContinuationIndicator`: (T, N)."""
-    settings = required(param, "continuation_indicator_param")
-    return ((required(settings, "time_step"), required(settings, "batch_size")),)
 
 
 def _labels(batch_size: int) -> MaybeShape:
@@ -97,3 +81,28 @@ def _for_each_top(param: LayerParameter, given: Sequence[_T], what: str) -> tupl
     if len(given) not in (1, len(param.top)):
         raise ValueError(f"{len(given)} {what} for {len(param.top)} tops")
     return tuple(given) if len(given) == len(param.top) else (given[0],) * len(param.top)
+
+
+def _parameter_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
+    """The one blob that the layer puts out. `include/caffe/layers/parameter_layer.hpp`."""
+    return (declared_shape(param.parameter_param.shape),)
+
+
+_DATA = Row(0, nothing, unknown="the shape of its tops stands in the data")
+
+ROWS = {
+    "Data":           Row(0, _data, unknown="the shape of its images stands in the database"),
+    "DummyData":      Row(0, _dummy_data),
+    "HDF5Data":       _DATA,
+    "HDF5Output":     Row(0, nothing),
+    "ImageData":      Row(0, _image_data, unknown="its images are neither cropped nor resized"),
+    "Input":          Row(0, _input_blobs),
+    "MemoryData":     Row(0, _memory_data),
+    "Parameter":      Row(0, _parameter, _parameter_blobs),
+    "Silence":        Row(0, nothing),
+    "WindowData":     Row(0, _window_data, unknown="the number of channels stands in the window file"),
+    "AnnotatedData":  _DATA,
+    "DenseImageData": _DATA,
+    "ImageSegData":   _DATA,
+    "VideoData":      _DATA,
+}  # fmt: skip
