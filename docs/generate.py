@@ -14,7 +14,7 @@ import click
 from click.testing import CliRunner
 
 from caffeconv.cli import main as command
-from caffeconv.keras.rules import RULES
+from caffeconv.keras.rules.table import WEIGHTED
 
 DOCS = Path(__file__).resolve().parent
 NOTICE = "<!-- Written by docs/generate.py (`make docs`); changes made here are lost. -->"
@@ -40,7 +40,7 @@ def layers() -> str:
     """The table of layer types, from the rules themselves."""
     rows = [
         f"| `{name}` | {rule.blobs} | {rule.keras} | {rule.weights} |".replace("|,", "\\|,")
-        for name, rule in RULES.items()
+        for name, rule in WEIGHTED.items()
     ]
     head = ["| Caffe type | Caffe's blobs | Keras layer | arrays, in load order |", "| --- | --- | --- | --- |"]
     text = (

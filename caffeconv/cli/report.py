@@ -92,9 +92,9 @@ def print_net(net: Net) -> None:
 
 def print_rules() -> None:
     """A row per layer type that has a Keras form."""
-    from caffeconv.keras.rules import RULES
+    from caffeconv.keras.rules.table import WEIGHTED
 
-    rows = [(name, rule.blobs, rule.keras, rule.weights) for name, rule in RULES.items()]
+    rows = [(name, rule.blobs, rule.keras, rule.weights) for name, rule in WEIGHTED.items()]
     print_table(("Caffe type", "Caffe's blobs", "Keras layer", "arrays in load order"), rows)
 
 

@@ -9,17 +9,18 @@ from typing import Literal
 import numpy as np
 
 from caffeconv.errors import MismatchError, UnsupportedError
-from caffeconv.keras.rules import RULES, Context, Parts
 from caffeconv.keras.rules.flattening import Order, trace_orders
-from caffeconv.keras.rules.pooling import pooling
+from caffeconv.keras.rules.normalization import fusable_scales
+from caffeconv.keras.rules.record import Context, Parts
 from caffeconv.keras.rules.segments import (
-    FLATTENING,
+    Along,
     Segments,
     given_segments,
     order_remarks,
     segments_of,
     static_segments,
 )  # fmt: skip
+from caffeconv.keras.rules.table import RULES
 from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape, Weight
 
 __all__ = ["convert"]
@@ -75,8 +76,8 @@ def convert(
     _check_word("depthwise", depthwise, ("depthwise", "conv2d"))
     _check_flatten_shapes(net, flatten_shapes or {})
     plan = _Plan(
-        trace_orders(net),
-        _fusable_scales(net),
+        trace_orders(net, {name: rule.order for name, rule in RULES.items()}),
+        fusable_scales(net),
         flatten_order,
         flatten_shapes or {},
         depthwise,
@@ -110,7 +111,8 @@ def _check_flatten_shapes(net: Net, shapes: Mapping[str, Shape]) -> None:
     for name, shape in shapes.items():
         if name not in layers:
             raise MismatchError(f'the net has no layer "{name}" to give a flattened shape to')
-        if layers[name].type not in FLATTENING:
+        rule = RULES.get(layers[name].type)
+        if rule is None or not rule.along:
             raise MismatchError(f"{name} ({layers[name].type}) is of no type that reads flattened maps")
         if len(shape) < 2 or min(shape) < 1:
             raise MismatchError(f"{name}: the flattened shape {shape}, expected C,H,W")
@@ -133,39 +135,14 @@ def _convert_layers(net: Net, plan: _Plan) -> Result:
     return Result(*_drop_repeated(layers, notes))
 
 
-def _fusable_scales(net: Net) -> dict[int, int]:
-    """BatchNorm index -> index of the Scale that alone reads its output, channel by channel."""
-    scales: dict[int, int] = {}
-    for source, indices in net.readers().items():
-        norm, scale = net.layers[source.layer], net.layers[indices[0]]
-        if (
-            norm.type == "BatchNorm"
-            and norm.blobs
-            and len(indices) == 1
-            and scale.type == "Scale"
-            and len(scale.bottoms) == 1
-            and scale.blobs
-            and _is_along_channels(scale)
-            and all(blob.shape == (norm.blobs[0].array.size,) for blob in scale.blobs)
-        ):
-            scales[source.layer] = indices[0]
-    return scales
-
-
-def _is_along_channels(scale: Layer) -> bool:
-    """An axis counted from the end is that of the channels only if the rank is known."""
-    shape, axis = scale.bottom_shapes[0], scale.param.scale_param.axis
-    return axis == 1 or (shape is not None and axis + len(shape) == 1)
-
-
 def _convert_layer(net: Net, index: int, plan: _Plan) -> tuple[Sequence[LayerWeights], list[Note]]:
     layer = net.layers[index]
     rule = RULES.get(layer.type)
     reason = f"type {layer.type} is not known"
-    if rule is not None:
+    if rule is not None and rule.weights and rule.convert is not None:
         scale = net.layers[plan.scales[index]] if index in plan.scales else None
         order = plan.orders[index][0] if plan.orders[index] else None
-        segments, static = _segments(layer, index, plan)
+        segments, static = _segments(layer, index, rule.along, plan)
         context = Context(segments, order, scale, plan.depthwise, plan.flatten_order, static)
         try:
             parts = rule.convert(layer, context)
@@ -184,7 +161,10 @@ def _convert_layer(net: Net, index: int, plan: _Plan) -> tuple[Sequence[LayerWei
 
 def _describe_weightless(net: Net, index: int, plan: _Plan) -> tuple[Sequence[LayerWeights], list[Note]]:
     layer = net.layers[index]
-    parts = (pooling(layer) if layer.type == "Pooling" else None) or Parts(None, ())
+    rule = RULES.get(layer.type)
+    parts = Parts(None, ())
+    if rule is not None and rule.convert is not None and not rule.weights:
+        parts = rule.convert(layer, Context())
     notes: list[Note] = []
     if parts.before:
         chain = " > ".join(map(str, (*parts.before, parts.keras)))
@@ -203,7 +183,7 @@ def _say(layer: Layer, parts: Parts) -> Iterator[Note]:
     yield from (Note("warning", layer.name, text) for text in parts.warnings)
 
 
-def _segments(layer: Layer, index: int, plan: _Plan) -> tuple[Segments, Segments]:
+def _segments(layer: Layer, index: int, along: Along, plan: _Plan) -> tuple[Segments, Segments]:
     """How the inputs of a layer are made up where they are flattened; see `Context.segments` and `Context.static`."""
     given = given_segments(plan.flatten_shapes[layer.name]) if layer.name in plan.flatten_shapes else None
     if plan.flatten_order == "chw" or not layer.bottoms:
@@ -212,12 +192,13 @@ def _segments(layer: Layer, index: int, plan: _Plan) -> tuple[Segments, Segments
     static = static_segments(layer, orders[2]) if len(orders) > 2 else ()
     if given is not None:
         return given, static
-    return segments_of(layer, orders[0]), static
+    return segments_of(layer, along, orders[0]), static
 
 
 def _remarks(layer: Layer, index: int, plan: _Plan) -> Iterator[Note]:
-    if plan.flatten_order == "hwc":
-        note, warning = order_remarks(layer, plan.orders[index])
+    rule = RULES.get(layer.type)
+    if plan.flatten_order == "hwc" and rule is not None:
+        note, warning = order_remarks(layer, plan.orders[index], rule.order)
         if note is not None:
             yield Note("info", layer.name, note)
         if warning is not None:

@@ -8,21 +8,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from caffeconv.keras.adjust.edits import argument, by_origin, changed_arrays, has_class, replaced
+from caffeconv.keras.rules.table import RULES
 from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Source
 
 __all__ = ["bgr_to_rgb"]
 
 _COLOURS = 3
-
-_CHANNEL_BY_CHANNEL = frozenset({
-    "AbsVal", "BNLL", "Clip", "Dropout", "ELU", "Eltwise", "Exp", "Interp", "LRN", "Log", "Pooling", "Power", "ReLU",
-    "ReLU6", "Sigmoid", "Split", "Swish", "TanH", "Threshold", "Upsample",
-    "BN", "BatchNorm", "Bias", "PReLU", "Scale", "SyncBN",
-})  # fmt: skip
-"""Types that, given channels in another order, put theirs out in that order; the last row's arrays have it, too."""
-
-_READ_NO_COLOURS = frozenset({"Crop", "PriorBox", "PriorBoxClustered", "Silence"})
-"""Types that take no more than a shape from an image."""
 
 
 def bgr_to_rgb(result: Result, net: Net) -> Result:
@@ -37,10 +28,11 @@ def bgr_to_rgb(result: Result, net: Net) -> Result:
     notes: list[Note] = []
     for index, layer in enumerate(net.layers):
         read = [source in images for source in layer.sources]
-        if not any(read) or layer.type in _READ_NO_COLOURS:
+        channels = RULES[layer.type].channels if layer.type in RULES else "mixed"
+        if not any(read) or channels == "unread":
             continue
         old = made.get(layer.name)
-        keeps = layer.type in _CHANNEL_BY_CHANNEL and all(read)
+        keeps = channels == "kept" and all(read)
         if keeps and old is None:
             images.add(Source(index, 0))
             continue

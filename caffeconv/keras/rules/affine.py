@@ -1,4 +1,4 @@
-"""Scale and Bias: factors and offsets along some axes, written as a BatchNormalization whose statistics do nothing."""
+"""Factors and offsets along some axes, written as a BatchNormalization whose statistics do nothing."""
 
 from __future__ import annotations
 
@@ -9,33 +9,14 @@ import numpy as np
 
 from caffeconv.errors import UnsupportedError
 from caffeconv.keras.rules.arrays import vector
-from caffeconv.keras.rules.blobs import bottom_shape, channel_count, take
+from caffeconv.keras.rules.operands import bottom_shape, channel_count
 from caffeconv.keras.rules.record import Context, Parts
 from caffeconv.model import Array, KerasCall, Layer, Shape, Weight
 
-__all__ = ["affine", "batch_normalization", "bias", "optional_vectors", "same_size", "scale"]
+__all__ = ["affine", "along_axes", "batch_normalization", "optional_vectors", "same_size"]
 
 _KERAS_EPSILON = 1e-3
 _NOTE = "written as a BatchNormalization that only scales and shifts: mean 0, variance 1 - epsilon"
-_MULTIPLY = "multiplies by its second bottom first: Keras' Multiply before it, the arrays here are the offsets"
-
-
-def scale(layer: Layer, context: Context) -> Parts:
-    """gamma [, beta] of shape bottom[axis:axis+num_axes] (`scale_layer.cpp`); with two bottoms beta only."""
-    axis = layer.param.scale_param.axis
-    if len(layer.bottoms) > 1:
-        (offsets,) = take(layer, 1)
-        parts = _along_axes(layer, context, axis, None, offsets)
-        return dataclasses.replace(parts, notes=(*parts.notes, _MULTIPLY))
-    gamma, *betas = take(layer, 1, 2)
-    same_size(gamma, *betas)
-    return _along_axes(layer, context, axis, gamma, betas[0].reshape(gamma.shape) if betas else None)
-
-
-def bias(layer: Layer, context: Context) -> Parts:
-    """One blob of shape bottom[axis:axis+num_axes] (`bias_layer.cpp`)."""
-    (beta,) = take(layer, 1)
-    return _along_axes(layer, context, layer.param.bias_param.axis, None, beta)
 
 
 def same_size(*arrays: Array) -> None:
@@ -69,7 +50,7 @@ def batch_normalization(weights: Sequence[Weight], epsilon: float, axis: int = -
     return KerasCall("BatchNormalization", tuple(arguments))
 
 
-def _along_axes(layer: Layer, context: Context, axis: int, gamma: Array | None, beta: Array | None) -> Parts:
+def along_axes(layer: Layer, context: Context, axis: int, gamma: Array | None, beta: Array | None) -> Parts:
     """The arrays along the axes of the bottom from `axis` on, wherever Keras has them; a scalar for every channel."""
     blob = gamma if gamma is not None else beta
     assert blob is not None

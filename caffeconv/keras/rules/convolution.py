@@ -8,23 +8,22 @@ from typing import Any, TypeAlias
 
 from caffeconv.errors import UnsupportedError
 from caffeconv.keras.rules.arrays import convolution_kernel, depthwise_kernel, dilated_kernel, grouped_to_dense, vector
-from caffeconv.keras.rules.blobs import bottom_shape, channel_count, check_size, take
-from caffeconv.keras.rules.record import Context, Convert, Parts
+from caffeconv.keras.rules.flattening import MaybeOrder, Order, maps
+from caffeconv.keras.rules.operands import bottom_shape, channel_count, check_size, take
+from caffeconv.keras.rules.record import Context, Parts, Rule
+from caffeconv.keras.rules.wrapping import channels_moved_last, stored, without_masks
 from caffeconv.model import Array, KerasCall, Layer, Weight
 from caffeconv.net.shapes.params import optional, required
 from caffeconv.net.shapes.windows import Window, convolution_windows
 
-__all__ = [
-    "channels_moved_last", "convolution", "convolution_3d", "deconvolution", "deconvolution_3d",
-    "depthwise_convolution",
-]  # fmt: skip
+__all__ = ["ROWS"]
 
 _MOST_AXES = 3
 
 Windows: TypeAlias = tuple[Window, ...]
 
 
-def convolution(layer: Layer, context: Context) -> Parts:
+def _plain(layer: Layer, context: Context) -> Parts:
     """W (out, in/group, k…), [b (out)] (`base_conv_layer.cpp`) -> kernel (k…, in/group, out), bias (out)."""
     kernel, *biases = _blobs(layer)
     group = _groups(layer, kernel)
@@ -34,24 +33,11 @@ def convolution(layer: Layer, context: Context) -> Parts:
     return _convolution(layer, kernel, biases, group, windows)
 
 
-def channels_moved_last(rule: Convert) -> Convert:
-    """The rule for a type that takes maps, in Keras with channels last: a bottom that has Caffe's axes is permuted."""
-
-    def convert(layer: Layer, context: Context) -> Parts:
-        parts, shape = rule(layer, context), bottom_shape(layer)
-        if shape is None or len(shape) < 3 or not context.keeps_axes(len(shape)):
-            return parts
-        permute = KerasCall("Permute", (("dims", (*range(2, len(shape)), 1)),))
-        return dataclasses.replace(parts, before=(permute, *parts.before))
-
-    return convert
-
-
-def depthwise_convolution(layer: Layer, context: Context) -> Parts:
+def _per_channel(layer: Layer, context: Context) -> Parts:
     """W (C, 1, k…), [b (C)]: the forks' own types, which need not say `group`."""
     kernel, *biases = _blobs(layer)
     if kernel.shape[1] != 1:
-        return convolution(layer, context)
+        return _plain(layer, context)
     windows = _windows(layer, kernel)
     channels = channel_count(layer) or kernel.shape[0]
     if kernel.shape[0] % channels:
@@ -61,19 +47,19 @@ def depthwise_convolution(layer: Layer, context: Context) -> Parts:
     return _depthwise(layer, kernel, biases, channels, windows)
 
 
-def convolution_3d(layer: Layer, _: Context) -> Parts:
-    """W (out, in, depth, k, k), [b (out)] of C3D, whose first axis has parameters of its own -> as `convolution`."""
+def _plain_3d(layer: Layer, _: Context) -> Parts:
+    """W (out, in, depth, k, k), [b (out)] of C3D, whose first axis has parameters of its own -> as for images."""
     kernel, *biases = _blobs(layer)
     return _convolution(layer, kernel, biases, 1, _windows_3d(layer, kernel))
 
 
-def deconvolution_3d(layer: Layer, _: Context) -> Parts:
-    """W (in, out, depth, k, k), [b (out)] of C3D -> as `deconvolution`."""
+def _transposed_3d(layer: Layer, _: Context) -> Parts:
+    """W (in, out, depth, k, k), [b (out)] of C3D -> as for images."""
     kernel, *biases = _blobs(layer, outputs_axis=1)
     return _deconvolution(layer, kernel, biases, _windows_3d(layer, kernel))
 
 
-def deconvolution(layer: Layer, _: Context) -> Parts:
+def _transposed(layer: Layer, _: Context) -> Parts:
     """W (in, out/group, k…), [b (out)] (`deconv_layer.cpp`) -> kernel (k…, out, in), bias (out).
 
     Groups and dilation become zeros in a dense kernel, padding becomes cropping.
@@ -273,3 +259,41 @@ def _axis_notes(layer: Layer) -> tuple[str, ...]:
     if axis < 0 and shape is not None:
         axis += len(shape)
     return () if axis == 1 else (f"convolves behind axis {axis}: the axes before it are one more batch in Keras",)
+
+
+def _convolved(layer: Layer, _: Sequence[MaybeOrder], top: int) -> MaybeOrder:
+    """Behind another axis than the batch, what Keras holds depends on how the axes before it are made one."""
+    param, shape = layer.param.convolution_param, layer.top_shapes[top]
+    if (param.axis + len(shape) if param.axis < 0 and shape is not None else param.axis) != 1:
+        return None
+    outputs = shape[1] if shape is not None and len(shape) > 1 else param.num_output
+    return Order("spatial", channels=outputs or None)
+
+
+_CONV = "Conv1D / Conv2D / Conv3D, DepthwiseConv1D / DepthwiseConv2D"
+_DECONV = "Conv1DTranspose / Conv2DTranspose / Conv3DTranspose"
+_DEPTHWISE = "DepthwiseConv1D / DepthwiseConv2D"
+_KERNEL = "kernel, [bias]"
+_ANY_KERNEL = "kernel or depthwise_kernel, [bias]"
+
+_convolve = channels_moved_last(_plain)
+
+ROWS = {
+    "Convolution": Rule("W, [b]", _CONV, _ANY_KERNEL, _convolve, order=_convolved),
+    "Deconvolution": Rule("W, [b]", _DECONV, _KERNEL, channels_moved_last(_transposed), order=_convolved),
+    "Im2col": Rule(order=maps),
+    "CConvolution": Rule(
+        "W, [b,] mask W, [mask b]", _CONV, _ANY_KERNEL, without_masks(_convolve), order=_convolved
+    ),
+    "Convolution3D": Rule("W, [b]", "Conv3D", _KERNEL, channels_moved_last(_plain_3d), order=maps),
+    "ConvolutionBNFixed": Rule(order=_convolved),
+    "ConvolutionDepthwise": Rule(
+        "W, [b]", _DEPTHWISE, "depthwise_kernel, [bias]", channels_moved_last(_per_channel), order=_convolved
+    ),
+    "Deconvolution3D": Rule("W, [b]", "Conv3DTranspose", _KERNEL, channels_moved_last(_transposed_3d), order=maps),
+    "Local": Rule("W, [b]", "none, as stored", _KERNEL, stored("kernel", "bias"), order=maps),
+    "SqueezeConvolution": Rule(
+        "W, [b,] mask W, [mask b,] statistics", _CONV, _ANY_KERNEL, without_masks(_convolve, statistics=1),
+        order=_convolved,
+    ),
+}  # fmt: skip

@@ -1,4 +1,4 @@
-"""BatchNorm in its dialects, and SSD's Normalize."""
+"""BatchNorm in its dialects, and what else brings values to a scale of their own."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import numpy as np
 from caffeconv.errors import UnsupportedError
 from caffeconv.keras.rules.affine import affine, batch_normalization, optional_vectors, same_size
 from caffeconv.keras.rules.arrays import statistics, vector
-from caffeconv.keras.rules.blobs import bottom_shape, channel_count, take
-from caffeconv.keras.rules.record import Context, Parts
-from caffeconv.model import Array, Layer
+from caffeconv.keras.rules.flattening import kept
+from caffeconv.keras.rules.operands import bottom_shape, channel_count, take
+from caffeconv.keras.rules.record import Context, Parts, Rule
+from caffeconv.keras.rules.wrapping import by_feature, stored
+from caffeconv.model import Array, Layer, Net
 
-__all__ = ["batch_norm", "fork_batch_norm", "normalize", "round_epsilon"]
+__all__ = ["ROWS", "fusable_scales"]
 
 _CAFFE_EPSILON = 1e-5
 _NORMALIZE = "needs a layer of your own: x divided by its L2 norm over the channels, times gamma"
@@ -23,7 +25,7 @@ Affine: TypeAlias = tuple[Array | None, Array | None]
 Statistics: TypeAlias = tuple[Array, Array, Array | None]
 
 
-def batch_norm(layer: Layer, context: Context) -> Parts:
+def _batch_norm(layer: Layer, context: Context) -> Parts:
     """mean (C), variance (C), factor (1) -> [gamma, beta,] moving_mean, moving_variance (`batch_norm_layer.cpp`).
 
     Forks store scale and shift in the same layer: five blobs, told apart by which one has a single element.
@@ -48,7 +50,7 @@ def batch_norm(layer: Layer, context: Context) -> Parts:
     return _normalized(layer, context, layer.param.batch_norm_param.eps, own, stored)
 
 
-def fork_batch_norm(layer: Layer, context: Context) -> Parts:
+def _fork_batch_norm(layer: Layer, context: Context) -> Parts:
     """BN of SegNet (scale, shift) and of yjxiong, PSPNet, happynear (scale, shift, mean, variance)."""
     blobs = take(layer, 2, 4)
     if len(blobs) == 2:
@@ -76,7 +78,7 @@ def _normalized(layer: Layer, context: Context, epsilon: float, own: Affine, sto
         warnings += ("its use_global_stats is false: Caffe takes mean and variance of each batch, not the stored ones",)
     same_size(mean, variance, *(blob for blob in (gamma, beta) if blob is not None))
     weights = (*optional_vectors(gamma=gamma, beta=beta), *statistics(mean, variance, factor))
-    call = batch_normalization(weights, round_epsilon(epsilon), _channel_axis(layer, context))
+    call = batch_normalization(weights, _round_epsilon(epsilon), _channel_axis(layer, context))
     return Parts(call, weights, notes=notes, warnings=warnings)
 
 
@@ -86,7 +88,7 @@ def _channel_axis(layer: Layer, context: Context) -> int:
     return 1 if shape is not None and len(shape) > 2 and context.keeps_axes(len(shape)) else -1
 
 
-def round_epsilon(value: float) -> float:
+def _round_epsilon(value: float) -> float:
     """A float32 field as the decimal number that was written: 9.999999747378752e-06 is 1e-05."""
     return float(np.format_float_positional(np.float32(value), unique=True))
 
@@ -108,7 +110,7 @@ def _folded(blobs: list[Array]) -> Parts:
     return dataclasses.replace(affine(blobs[0], blobs[1]), warnings=(warning,))
 
 
-def normalize(layer: Layer, _: Context) -> Parts:
+def _normalize(layer: Layer, _: Context) -> Parts:
     """One scale a channel, or one for all (SSD's `normalize_layer.cpp`): Keras has no layer for it, the array is gamma.
 
     (C) or () -> (C)
@@ -119,3 +121,49 @@ def normalize(layer: Layer, _: Context) -> Parts:
         raise UnsupportedError(f"a scale of shape {blob.shape} for {channels} channels")
     gamma = np.broadcast_to(blob.reshape(-1), (channels,)) if blob.size == 1 and channels else blob
     return Parts(None, (vector("gamma", gamma),), notes=(_NORMALIZE,))
+
+
+def fusable_scales(net: Net) -> dict[int, int]:
+    """BatchNorm index -> index of the Scale that alone reads its output, channel by channel."""
+    scales: dict[int, int] = {}
+    for source, indices in net.readers().items():
+        norm, scale = net.layers[source.layer], net.layers[indices[0]]
+        if (
+            norm.type == "BatchNorm"
+            and norm.blobs
+            and len(indices) == 1
+            and scale.type == "Scale"
+            and len(scale.bottoms) == 1
+            and scale.blobs
+            and _is_along_channels(scale)
+            and all(blob.shape == (norm.blobs[0].array.size,) for blob in scale.blobs)
+        ):
+            scales[source.layer] = indices[0]
+    return scales
+
+
+def _is_along_channels(scale: Layer) -> bool:
+    """An axis counted from the end is that of the channels only if the rank is known."""
+    shape, axis = scale.bottom_shapes[0], scale.param.scale_param.axis
+    return axis == 1 or (shape is not None and axis + len(shape) == 1)
+
+
+_NORM = "BatchNormalization"
+_NORM_BLOBS = "mean, variance, factor; forks: with scale, shift in several orders"
+_NORM_WEIGHTS = "[gamma, beta,] moving_mean, moving_variance"
+_BN_BLOBS = "scale, shift, [mean, variance]"
+_BN_WEIGHTS = "gamma, beta, moving_mean, moving_variance"
+
+ROWS = {
+    "BatchNorm": Rule(
+        _NORM_BLOBS, _NORM, _NORM_WEIGHTS, by_feature(_batch_norm), order=kept, along="features", channels="kept"
+    ),
+    "LRN": Rule(order=kept, channels="kept"),
+    "MVN": Rule(order=kept),
+    "BN": Rule(
+        _BN_BLOBS, _NORM, _BN_WEIGHTS, by_feature(_fork_batch_norm), order=kept, along="features", channels="kept"
+    ),
+    "LayerNorm": Rule("gamma, beta", "none, as stored", "gamma, beta", stored("gamma", "beta")),
+    "MovingNormalize": Rule("scale", "none, as stored", "scale", stored("scale")),
+    "Normalize": Rule("scale", "a layer of your own", "gamma", _normalize, order=kept),
+}  # fmt: skip

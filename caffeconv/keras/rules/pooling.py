@@ -5,31 +5,36 @@ Caffe rounds sizes up and lets the last window stick out; Keras rounds down (`po
 
 from __future__ import annotations
 
-from caffeconv.keras.rules.record import Parts
+from collections.abc import Sequence
+
+from caffeconv.keras.rules.flattening import SPATIAL, MaybeOrder, Order, kept, maps
+from caffeconv.keras.rules.record import Context, Parts, Rule
 from caffeconv.model import KerasCall, Layer, Shape
 from caffeconv.net.shapes.windows import Window, pooling_windows
 
-__all__ = ["pooling"]
+__all__ = ["ROWS"]
 
 _NAMES = {0: "MaxPooling", 1: "AveragePooling"}
 """Values of PoolingParameter.pool; stochastic pooling (2) averages with weights, which no Keras layer does."""
 
+_NOTHING = Parts(None, ())
 
-def pooling(layer: Layer) -> Parts | None:
-    """The Keras layers that pool as Caffe does; `None` where a size is not known, or where none does."""
+
+def _pooling(layer: Layer, _: Context) -> Parts:
+    """The Keras layers that pool as Caffe does; none where a size is not known, or where none does."""
     param = layer.param.pooling_param
     bottom = layer.bottom_shapes[0] if layer.bottom_shapes else None
     top = layer.top_shapes[0] if layer.top_shapes else None
     name = _NAMES.get(param.pool)
     if bottom is None or top is None or len(bottom) not in (3, 4, 5) or len(top) != len(bottom) or name is None:
-        return None
+        return _NOTHING
     axes = len(bottom) - 2
     if param.global_pooling:
         return Parts(KerasCall(f"Global{name}{axes}D", (("keepdims", True),)), ())
     try:
         windows = pooling_windows(param, bottom[2:])
     except ValueError:
-        return None
+        return _NOTHING
     pads = tuple(_pads(*each) for each in zip(windows, bottom[2:], top[2:], strict=True))
     call = KerasCall(
         f"{name}{axes}D",
@@ -66,3 +71,18 @@ def _differences(
     if any(pad[1] > window.pad[1] for window, pad in zip(windows, pads, strict=True)):
         return ("Caffe averages the windows that stick out over the part that is inside: their values differ",)
     return ()
+
+
+def _pyramid(layer: Layer, _: Sequence[MaybeOrder], __: int) -> MaybeOrder:
+    bottom, height = layer.bottom_shapes[0], layer.param.spp_param.pyramid_height
+    if bottom is None or height > 32:
+        return None
+    levels = tuple((bottom[1], 2**level, 2**level) for level in range(height))
+    return Order("flat", levels) if height > 1 else SPATIAL
+
+
+ROWS = {
+    "Pooling":   Rule(convert=_pooling, order=kept, channels="kept"),
+    "SPP":       Rule(order=_pyramid),
+    "Pooling3D": Rule(order=maps),
+}  # fmt: skip

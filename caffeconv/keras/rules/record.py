@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from caffeconv.keras.rules.flattening import Order
-from caffeconv.keras.rules.segments import Segments
+from caffeconv.keras.rules.flattening import Follow, Order, unknown
+from caffeconv.keras.rules.segments import Along, Segments
 from caffeconv.model import KerasCall, Layer, LayerWeights, Weight
 
 __all__ = ["Context", "Convert", "Parts", "Rule"]
@@ -58,9 +58,19 @@ Convert: TypeAlias = Callable[[Layer, Context], Parts]
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """One row: Caffe's blobs, the Keras layers they become, the names of their arrays in load order, and how."""
+    """One row: what a Caffe type becomes in Keras. Without `weights` it is a type that has none.
 
-    blobs: str
-    keras: str
-    weights: str
-    convert: Convert
+    `blobs`, `keras`, `weights`: Caffe's blobs, the Keras layers that they become, and the names of the arrays in load
+    order; `convert` makes the one of the other. `order` says in what order its tops' values are (`flattening`).
+    `along`: what its arrays lie along, where that may be flattened maps: the features of a vector, all inputs of a
+    product, or those of one step of a sequence. `channels`: given channels in another order, it `kept` that order, has
+    `unread` them, or `mixed` them.
+    """
+
+    blobs: str = ""
+    keras: str = ""
+    weights: str = ""
+    convert: Convert | None = None
+    order: Follow = unknown
+    along: Along = ""
+    channels: Literal["kept", "unread", "mixed"] = "mixed"

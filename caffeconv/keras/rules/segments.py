@@ -4,38 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
-from caffeconv.keras.rules.flattening import Order, common_order, is_reordered
+from caffeconv.keras.rules.flattening import SAME, Follow, Order, common_order, is_reordered, joined
 from caffeconv.model import Layer, MaybeShape, Shape
 
 __all__ = [
-    "FLATTENING", "Segments", "flattened_segments", "given_segments", "order_remarks", "segments_of", "static_segments",
+    "Along", "Segments", "flattened_segments", "given_segments", "order_remarks", "segments_of", "static_segments",
 ]  # fmt: skip
+
+Along: TypeAlias = Literal["", "features", "inputs", "steps"]
+"""What the arrays of a layer lie along; see `Rule.along`."""
 
 Segments: TypeAlias = tuple[Shape, ...] | None
 """Shapes (C, axes…) of what lies flattened one behind the other; empty where Caffe's order is Keras' order, `None`
 where it cannot be known."""
 
-_SAME = Order("same")
-_JOINED = frozenset({"Bias", "Eltwise", "Scale"})
-_SEQUENCES = frozenset({"LSTM", "Lstm", "RNN"})
-_BY_FEATURE = frozenset({"BN", "BatchNorm", "Bias", "PReLU", "Scale", "SyncBN"})
-_DENSE = frozenset({
-    "CInnerProduct", "FcRistretto", "InnerProduct", "LargeMarginInnerProduct", "MarginInnerProduct",
-    "SqueezeInnerProduct",
-})  # fmt: skip
 
-FLATTENING = _SEQUENCES | _BY_FEATURE | _DENSE
-"""Types whose arrays may lie along flattened maps."""
-
-
-def segments_of(layer: Layer, order: Order | None) -> Segments:
+def segments_of(layer: Layer, along: Along, order: Order | None) -> Segments:
     """The segments of the first bottom along which the layer's arrays lie."""
     shape = layer.bottom_shapes[0] if layer.bottom_shapes else None
-    if layer.type in _BY_FEATURE:
+    if not along:
+        return ()
+    if along == "features":
         return _segments_by_feature(layer, shape, order)
-    if layer.type not in _SEQUENCES:
+    if along == "inputs":
         param = layer.param.inner_product_param
         features = max(layer.blobs[0].array.size // (param.num_output or 1), 1)
         return flattened_segments(shape, param.axis, order, features)
@@ -94,16 +87,16 @@ def flattened_segments(shape: MaybeShape, axis: int, order: Order | None, featur
     return (shape[1:],) if axis == 1 and is_reordered(shape[1:]) else ()
 
 
-def order_remarks(layer: Layer, orders: Sequence[Order | None]) -> tuple[str | None, str | None]:
+def order_remarks(layer: Layer, orders: Sequence[Order | None], follow: Follow) -> tuple[str | None, str | None]:
     """A note and a warning on what a layer does to the order, as far as a Keras layer does not do it by itself."""
     before = layer.bottom_shapes[0] if layer.bottom_shapes else None
     after = layer.top_shapes[0] if layer.top_shapes else None
     if before is None or after is None:
         return None, None
     makes_maps = layer.type == "Reshape" and len(before) == 2 and len(after) > 3 and is_reordered(after[1:])
-    if makes_maps and orders[0] == _SAME:
+    if makes_maps and orders[0] == SAME:
         axes = (*range(2, len(after)), 1)
         return f"makes maps of a vector: in Keras by Reshape({after[1:]}) > Permute({axes})", None
-    if layer.type in _JOINED and None not in orders and common_order(layer, orders) is None:
+    if follow is joined and None not in orders and common_order(layer, orders) is None:
         return None, "its inputs lie in different orders in a Keras model that flattens channels last"
     return None, None

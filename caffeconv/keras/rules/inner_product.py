@@ -1,4 +1,4 @@
-"""InnerProduct and its kin, Embed and PReLU."""
+"""InnerProduct and its kin, and Embed."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ import dataclasses
 import numpy as np
 
 from caffeconv.errors import UnsupportedError
-from caffeconv.keras.rules.arrays import broadcast_alpha, dense_kernel, vector
-from caffeconv.keras.rules.blobs import bottom_shape, channel_count, check_size, matrix, take
-from caffeconv.keras.rules.features import flattened_from, unknown_order
-from caffeconv.keras.rules.record import Context, Parts
+from caffeconv.keras.rules.arrays import dense_kernel, vector
+from caffeconv.keras.rules.flattening import same_axes
+from caffeconv.keras.rules.operands import bottom_shape, check_size, matrix, take
+from caffeconv.keras.rules.record import Context, Parts, Rule
+from caffeconv.keras.rules.wrapping import flattened_from, stored, unknown_order, without_masks
 from caffeconv.model import Array, KerasCall, Layer, Shape
 
-__all__ = ["embed", "inner_product", "margin_inner_product", "prelu"]
+__all__ = ["ROWS"]
 
 
-def inner_product(layer: Layer, context: Context) -> Parts:
+def _inner_product(layer: Layer, context: Context) -> Parts:
     """W (N, K), or (K, N) with `transpose`; [b (N)] (`inner_product_layer.cpp`) -> kernel (K, N), bias (N)."""
     param = layer.param.inner_product_param
     weight, *biases = take(layer, 1, 2)
     return _dense(layer, context, matrix(weight), param.transpose, biases, param.axis)
 
 
-def margin_inner_product(layer: Layer, context: Context) -> Parts:
+def _margin_inner_product(layer: Layer, context: Context) -> Parts:
     """W (N, K) without bias, its rows normalised to length 1 by the layer itself (SphereFace)."""
     (weight,) = take(layer, 1)
     parts = _dense(layer, context, matrix(weight), False, [], 1)
@@ -85,7 +86,7 @@ def _flattening(shape: Shape, axis: int, context: Context) -> tuple[KerasCall, .
     return tuple(calls)
 
 
-def embed(layer: Layer, _: Context) -> Parts:
+def _embed(layer: Layer, _: Context) -> Parts:
     """W (in, N), [b (N)] (`embed_layer.cpp`) -> embeddings (in, N), the bias added to every row."""
     weight, *biases = take(layer, 1, 2)
     table = matrix(weight)
@@ -98,24 +99,20 @@ def embed(layer: Layer, _: Context) -> Parts:
     return Parts(call, (dense_kernel(table, True, (), "embeddings"),), notes=notes)
 
 
-def prelu(layer: Layer, context: Context) -> Parts:
-    """(C), or () when shared (`prelu_layer.cpp`) -> alpha (1, …, C) or (1, …, 1) with the other axes shared.
+_MARGIN = Rule("W", "Dense", "kernel", _margin_inner_product, order=same_axes, along="inputs")
+_KERNEL = "kernel, [bias]"
 
-    Where Keras has Caffe's axes, alpha is (C, 1, …).
-    """
-    (blob,) = take(layer, 1)
-    shape, channels = bottom_shape(layer), channel_count(layer)
-    rank = 3 if shape is None else max(len(shape) - 1, 1)
-    shared = layer.param.prelu_param.channel_shared
-    if shared or channels is not None:
-        check_size("slope", blob, 1 if shared else channels or 1)
-    first = shape is not None and not shared and context.keeps_axes(len(shape))
-    axes = list(range(2, rank + 1)) if first else list(range(1, rank + 1 if shared else rank))
-    warnings: tuple[str, ...] = ()
-    if shape is None:
-        warnings = ("the number of its axes cannot be known; alpha is shaped for an input (N, H, W, C)",)
-    return Parts(
-        KerasCall("PReLU", (("shared_axes", axes),) if axes else ()),
-        (broadcast_alpha(blob, rank, first),),
-        warnings=warnings,
-    )
+ROWS = {
+    "Embed": Rule("W, [b]", "Embedding", "embeddings", _embed, order=same_axes),
+    "InnerProduct": Rule("W, [b]", "Dense", _KERNEL, _inner_product, order=same_axes, along="inputs"),
+    "CInnerProduct": Rule(
+        "W, [b,] mask W, [mask b]", "Dense", _KERNEL, without_masks(_inner_product), order=same_axes, along="inputs"
+    ),
+    "InnerDistance": Rule("centers", "none, as stored", "centers", stored("centers"), order=same_axes),
+    "LargeMarginInnerProduct": _MARGIN,
+    "MarginInnerProduct": _MARGIN,
+    "SqueezeInnerProduct": Rule(
+        "W, [b,] mask W, [mask b,] statistics", "Dense", _KERNEL, without_masks(_inner_product, statistics=1),
+        order=same_axes, along="inputs",
+    ),
+}  # fmt: skip

@@ -1,15 +1,11 @@
-"""What the rules ask of a layer's blobs before they trust them, and what they know of its bottom."""
+"""What a rule works on: a layer's arrays, which it checks before it trusts them, and its first bottom."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
-
 from caffeconv.errors import UnsupportedError
-from caffeconv.keras.rules.record import Context, Convert, Parts
-from caffeconv.model import Array, Blob, Layer, MaybeShape
+from caffeconv.model import Array, Layer, MaybeShape
 
-__all__ = ["bottom_shape", "channel_count", "check_size", "matrix", "take", "without_masks"]
+__all__ = ["bottom_shape", "channel_count", "check_size", "matrix", "take"]
 
 
 def take(layer: Layer, *counts: int) -> list[Array]:
@@ -53,28 +49,3 @@ def channel_count(layer: Layer) -> int | None:
     """The channels of the first bottom, or `None` where they cannot be known."""
     shape = bottom_shape(layer)
     return None if shape is None or len(shape) < 2 else shape[1]
-
-
-def without_masks(rule: Convert, statistics: int = 0) -> Convert:
-    """The rule for a type of the pruning forks: arrays, then masks of some of them, then so many blobs of statistics.
-
-    Each array is multiplied with the mask of its shape (Auto_pruning's `cconv_layer.cpp`: W·mask).
-    """
-
-    def convert(layer: Layer, context: Context) -> Parts:
-        allowed = (number + statistics for number in (2, 3, 4))
-        arrays = take(layer, *allowed)
-        arrays = arrays[: len(arrays) - statistics]
-        half = (len(arrays) + 1) // 2
-        pruned = dataclasses.replace(layer, blobs=tuple(map(Blob, _masked(arrays[:half], arrays[half:]))))
-        parts = rule(pruned, context)
-        return dataclasses.replace(parts, notes=(*parts.notes, "its pruning masks are multiplied in"))
-
-    return convert
-
-
-def _masked(arrays: Sequence[Array], masks: Sequence[Array]) -> list[Array]:
-    if any(array.shape != mask.shape for array, mask in zip(arrays, masks, strict=False)):
-        shapes = [array.shape for array in (*arrays, *masks)]
-        raise UnsupportedError(f"blobs of shapes {shapes}, expected arrays, then masks of the same shapes")
-    return [array * mask for array, mask in zip(arrays, masks, strict=False)] + list(arrays[len(masks) :])
