@@ -7,15 +7,14 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from caffeconv.errors import MismatchError, ParseError, UnsupportedError
-from caffeconv.model import Blob, Net, Note, Shape
+from caffeconv.errors import MismatchError, UnsupportedError
+from caffeconv.model import Net, Shape
 from caffeconv.net import ALL, State, StoredLayer, build_net, join_weights, keep_layers
 from caffeconv.net.shapes.axes import checked
-from caffeconv.reading.sniff import Kind, expect_kind
-from caffeconv.reading.upgrade import upgrade_net
+from caffeconv.reading import Contents, Kind, read_contents
 
 if TYPE_CHECKING:
-    from caffe_proto.caffe_pb2 import LayerParameter, NetParameter
+    from caffe_proto.caffe_pb2 import LayerParameter
 
 __all__ = ["EMBEDDED", "ListedFile", "Listing", "list_files", "load_net"]
 
@@ -23,6 +22,8 @@ EMBEDDED = "-"
 """Given as the prototxt: use the net inside the caffemodel."""
 
 Path = str | os.PathLike[str]
+
+_WEIGHTS = (Kind.CAFFEMODEL, Kind.HDF5_SNAPSHOT)
 
 
 def load_net(
@@ -56,9 +57,9 @@ def load_net(
     if phase not in ("TRAIN", "TEST"):
         raise MismatchError(f'phase "{phase}": expected TRAIN or TEST')
     state = State(phase, level, frozenset(stages))
-    weights = _read_weights(caffemodel) if caffemodel is not None else None
+    weights = read_contents(caffemodel, *_WEIGHTS) if caffemodel is not None else None
     if os.fspath(prototxt) != EMBEDDED:
-        text = _read_text(prototxt)
+        text = read_contents(prototxt, Kind.PROTOTXT)
     elif weights is None:
         raise MismatchError('the prototxt "-" stands for the net inside a caffemodel, but no caffemodel is given')
     elif weights.kind is Kind.HDF5_SNAPSHOT:
@@ -100,16 +101,16 @@ def list_files(
         ParseError: a file is missing, damaged, or neither a prototxt nor a caffemodel.
         MismatchError: two files do not belong together, or are of the same kind.
     """
-    text: _Read | None = None
-    weights: _Read | None = None
+    text: Contents | None = None
+    weights: Contents | None = None
     for path in files:
-        is_text = expect_kind(path, Kind.PROTOTXT, Kind.CAFFEMODEL, Kind.HDF5_SNAPSHOT) is Kind.PROTOTXT
-        if (text if is_text else weights) is not None:
+        read = read_contents(path, Kind.PROTOTXT, *_WEIGHTS)
+        if (text if read.kind is Kind.PROTOTXT else weights) is not None:
             raise MismatchError(f"{os.fspath(path)}: two files of one kind; give one prototxt and one caffemodel")
-        if is_text:
-            text = _read_text(path)
+        if read.kind is Kind.PROTOTXT:
+            text = read
         else:
-            weights = _read_weights(path)
+            weights = read
     net = _assemble(text, weights, State(phase, level, frozenset(stages)), input_shapes or {}, [ALL])
     listed = tuple(
         ListedFile(each.path, each.kind.name, each.generation) for each in (text, weights) if each is not None
@@ -117,56 +118,9 @@ def list_files(
     return Listing(listed, net)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Read:
-    """A file as read and upgraded, and the generation that it was before."""
-
-    path: str
-    kind: Kind
-    generation: str | None
-    net: NetParameter
-    notes: tuple[Note, ...]
-    blobs: tuple[Blob, ...] = ()
-
-
-def _read_text(path: Path) -> _Read:
-    from caffeconv.reading.prototxt import read_prototxt
-
-    expect_kind(path, Kind.PROTOTXT)
-    net, notes = read_prototxt(path)
-    upgraded, more = _upgrade(net, path)
-    return _Read(os.fspath(path), Kind.PROTOTXT, _generation(net), upgraded, (*notes, *more))
-
-
-def _read_weights(path: Path) -> _Read:
-    kind = expect_kind(path, Kind.CAFFEMODEL, Kind.HDF5_SNAPSHOT)
-    if kind is Kind.HDF5_SNAPSHOT:
-        from caffeconv.reading.snapshots import read_snapshot as read
-    else:
-        from caffeconv.reading.wire.reader import read_caffemodel as read
-    net, blobs, notes = read(path)
-    generation = None if kind is Kind.HDF5_SNAPSHOT else _generation(net)
-    upgraded, more = _upgrade(net, path)
-    return _Read(os.fspath(path), kind, generation, upgraded, (*notes, *more), blobs)
-
-
-def _upgrade(net: NetParameter, path: Path) -> tuple[NetParameter, tuple[Note, ...]]:
-    try:
-        return upgrade_net(net)
-    except ParseError as error:
-        raise ParseError(f"{os.fspath(path)}: {error}") from error
-
-
-def _generation(net: NetParameter) -> str:
-    """V0 nests each layer in another, V1 has `layers`, V2 has `layer`."""
-    if not net.layers:
-        return "V2"
-    return "V0" if any(layer.HasField("layer") for layer in net.layers) else "V1"
-
-
 def _assemble(
-    text: _Read | None,
-    weights: _Read | None,
+    text: Contents | None,
+    weights: Contents | None,
     state: State,
     input_shapes: Mapping[str, Shape],
     allow_missing: Collection[str],
@@ -191,7 +145,7 @@ def _assemble(
     return dataclasses.replace(net, notes=(*notes, *net.notes))
 
 
-def _kept_layers(text: _Read, state: State) -> list[LayerParameter]:
+def _kept_layers(text: Contents, state: State) -> list[LayerParameter]:
     try:
         return list(keep_layers(text.net, state))
     except MismatchError as error:

@@ -11,7 +11,7 @@ from typing import BinaryIO, TypeAlias
 
 from caffeconv.errors import ParseError
 
-__all__ = ["MappedFile", "Path", "map_file", "open_file"]
+__all__ = ["MappedFile", "Path", "map_file", "open_file", "read_rest"]
 
 Path: TypeAlias = str | os.PathLike[str]
 
@@ -37,13 +37,20 @@ class MappedFile(mmap.mmap):
     descriptor: int
 
 
-def map_file(path: Path) -> MappedFile:
+def map_file(file: BinaryIO) -> MappedFile:
     """Map a whole file read-only; mapping and file live as long as anything points into it. Raises: ParseError."""
-    with open_file(path) as file:
-        try:
-            mapped = MappedFile(file.fileno(), 0, access=mmap.ACCESS_READ)
-            mapped.descriptor = os.dup(file.fileno())
-        except (OSError, ValueError) as error:
-            raise ParseError(f"{os.fspath(path)} cannot be mapped into memory: {error}") from error
+    try:
+        mapped = MappedFile(file.fileno(), 0, access=mmap.ACCESS_READ)
+        mapped.descriptor = os.dup(file.fileno())
+    except (OSError, ValueError) as error:
+        raise ParseError(f"{file.name} cannot be mapped into memory: {error}") from error
     weakref.finalize(mapped, os.close, mapped.descriptor)
     return mapped
+
+
+def read_rest(file: BinaryIO, size: int = -1) -> bytes:
+    """What follows in a file, at most `size` bytes. Raises: ParseError."""
+    try:
+        return file.read(size)
+    except OSError as error:
+        raise ParseError(f"{file.name} cannot be read: {error.strerror}") from error

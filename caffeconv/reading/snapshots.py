@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import re
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -24,7 +23,6 @@ from h5py import h5d, h5g, h5l, h5o, h5t
 from caffe_proto.caffe_pb2 import LayerParameter, NetParameter
 from caffeconv.errors import ParseError
 from caffeconv.model import Array, Blob, Note
-from caffeconv.reading.files import Path, map_file, open_file
 from caffeconv.reading.wire.format import as_utf8
 
 if TYPE_CHECKING:
@@ -43,9 +41,9 @@ _MAX_COMPRESSION: Final = 64
 """Trained weights hardly compress: what claims so many times its stored bytes is not weights."""
 
 
-def detect_maker(path: Path) -> Maker:
+def detect_maker(path: str, mapped: mmap.mmap) -> Maker:
     """Who wrote an HDF5 file and for what, by the names at its root. Raises: ParseError."""
-    with _open(path) as file:
+    with _open(path, mapped) as file:
         names = set(file)
         if "layer_names" in file.attrs or names & {"model_weights", "_layer_checkpoint_dependencies"}:
             return "keras"
@@ -54,43 +52,38 @@ def detect_maker(path: Path) -> Maker:
         return "caffe" if "data" in names and isinstance(_child(file, b"data"), h5py.Group) else None
 
 
-def read_snapshot(path: Path) -> tuple[NetParameter, tuple[Blob, ...], tuple[Note, ...]]:
+def read_snapshot(path: str, mapped: mmap.mmap) -> tuple[NetParameter, tuple[Blob, ...], tuple[Note, ...]]:
     """Read an HDF5 snapshot: a net whose layers have names and blobs, and no types.
 
-    Layers come in the order of their creation where the file tracks it, else by name. Each BlobProto has only its own
-    field `payload` set, the index of its values in the tuple of blobs; one without it stands for a parameter that is
-    stored with another layer. Contiguous datasets become read-only views into the mapped file, others are read.
+    `path` is for messages; `mapped` are the bytes of the file, one of which `detect_maker` says "caffe". Layers come in
+    the order of their creation where the file tracks it, else by name. Each BlobProto has only its own field `payload`
+    set, the index of its values in the tuple of blobs; one without it stands for a parameter that is stored with
+    another layer. Contiguous datasets become read-only views into the mapped file, others are read.
 
-    Raises: ParseError, when the file is missing, is no snapshot, or is damaged.
+    Raises: ParseError, when the file is damaged.
     """
-    name = os.fspath(path)
-    if detect_maker(path) != "caffe":
-        raise ParseError(f"{name} is not an HDF5 snapshot of Caffe: it has no group 'data' of layers")
     net = NetParameter()
     blobs: list[Blob] = []
     notes: list[Note] = []
-    with _open(path) as file:
-        mapped = map_file(path)
+    with _open(path, mapped) as file:
         for layer, datasets in _layers(_child(file, b"data")):
             message = net.layer.add(name=layer)
             try:
                 _read_layer(message, datasets, mapped, blobs, notes)
             except ValueError as error:
-                raise ParseError(f"{name}: layer {layer!r}: {error}") from error
+                raise ParseError(f"{path}: layer {layer!r}: {error}") from error
     return net, tuple(blobs), tuple(notes)
 
 
 @contextlib.contextmanager
-def _open(path: Path) -> Iterator[h5py.File]:
+def _open(path: str, mapped: mmap.mmap) -> Iterator[h5py.File]:
     """The file, opened so that whatever HDF5 finds wrong with it comes as a ParseError."""
-    name = os.fspath(path)
-    open_file(path).close()
     try:
-        with h5py.File(name, "r", locking=False) as file:
+        with h5py.File(mapped, "r") as file:
             yield file
     except (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, MemoryError) as error:
         reason = str(error.args[0] if isinstance(error, KeyError) else error).strip().partition("\n")[0]
-        raise ParseError(f"{name} cannot be read as HDF5: {reason}") from error
+        raise ParseError(f"{path} cannot be read as HDF5: {reason}") from error
 
 
 def _layers(data: h5py.Group) -> Iterator[tuple[str, dict[str, h5py.Dataset]]]:

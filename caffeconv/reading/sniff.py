@@ -7,19 +7,20 @@ something else: a page instead of a download, a Git LFS pointer, an archive. Onl
 from __future__ import annotations
 
 import codecs
+import dataclasses
 import enum
 import os
 import re
 from typing import TYPE_CHECKING, Final
 
 from caffeconv.errors import ParseError
-from caffeconv.reading.files import Path, open_file
+from caffeconv.reading.files import MappedFile, Path, map_file, open_file, read_rest
 from caffeconv.reading.wire.format import FIXED32, FIXED64, LENGTH, VARINT, Cut, Damage, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Kind", "detect_kind", "expect_kind"]
+__all__ = ["Kind", "OpenedFile", "detect_kind", "open_input"]
 
 _HEAD: Final = 8192
 
@@ -111,30 +112,50 @@ _DIMS_OF_A_BLOB: Final = {1: VARINT, 2: VARINT, 3: VARINT, 4: VARINT, 7: LENGTH}
 _DATA_OF_A_BLOB: Final = {5 << 3 | LENGTH, 5 << 3 | FIXED32, 8 << 3 | LENGTH, 8 << 3 | FIXED64}
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class OpenedFile:
+    """A file that was opened, once: its path for messages, its kind, and its bytes; those of a binary file mapped."""
+
+    path: str
+    kind: Kind
+    content: bytes | MappedFile
+
+
+def open_input(path: Path, *wanted: Kind) -> OpenedFile:
+    """Open a file that must be of one of the kinds wanted.
+
+    Raises: ParseError, when it cannot be read or is of another kind, with a line that says what the file is instead,
+    and what can be done about it.
+    """
+    with open_file(path) as file:
+        head = read_rest(file, _HEAD)
+        mapped = map_file(file) if _is_hdf5(head) else None
+        kind = _kind_of(os.fspath(path), head, mapped)
+        if kind not in wanted:
+            expected = " or ".join(_EXPECTED.get(each, each.value) for each in wanted)
+            raise ParseError(f"{os.fspath(path)} is {kind.value}; {expected} was expected here")
+        content = head + read_rest(file) if kind is Kind.PROTOTXT else mapped or map_file(file)
+    return OpenedFile(os.fspath(path), kind, content)
+
+
 def detect_kind(path: Path) -> Kind:
     """Tell the kind of a file by its content. Raises: ParseError, when it cannot be read."""
     with open_file(path) as file:
-        try:
-            head = file.read(_HEAD)
-        except OSError as error:
-            raise ParseError(f"{os.fspath(path)} cannot be read: {error.strerror}") from error
-    if any(head.startswith(_HDF5_MAGIC, offset) for offset in _HDF5_OFFSETS):
-        from caffeconv.reading.snapshots import detect_maker  # only an HDF5 file is worth the import of h5py
-
-        return _HDF5_KINDS[detect_maker(path)]
-    return _kind_of_head(head)
+        head = read_rest(file, _HEAD)
+        return _kind_of(os.fspath(path), head, map_file(file) if _is_hdf5(head) else None)
 
 
-def expect_kind(path: Path, *wanted: Kind) -> Kind:
-    """The kind of a file if it is one of those wanted.
+def _is_hdf5(head: bytes) -> bool:
+    return any(head.startswith(_HDF5_MAGIC, offset) for offset in _HDF5_OFFSETS)
 
-    Raises: ParseError, with a line that says what the file is instead, and what can be done about it.
-    """
-    kind = detect_kind(path)
-    if kind in wanted:
-        return kind
-    expected = " or ".join(_EXPECTED.get(each, each.value) for each in wanted)
-    raise ParseError(f"{os.fspath(path)} is {kind.value}; {expected} was expected here")
+
+def _kind_of(path: str, head: bytes, mapped: MappedFile | None) -> Kind:
+    """The kind of a file that begins with `head`; one in HDF5 is `mapped`."""
+    if mapped is None:
+        return _kind_of_head(head)
+    from caffeconv.reading.snapshots import detect_maker  # only an HDF5 file is worth the import of h5py
+
+    return _HDF5_KINDS[detect_maker(path, mapped)]
 
 
 def _kind_of_head(head: bytes) -> Kind:

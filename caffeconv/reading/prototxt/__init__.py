@@ -8,8 +8,6 @@ taken, a number out of range, a word where a number belongs, brackets that do no
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caffe_proto import caffe_pb2
@@ -22,7 +20,7 @@ from caffeconv.reading.prototxt.walk import Finding, Walk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["parse_prototxt", "read_prototxt"]
+__all__ = ["parse_prototxt"]
 
 _SOLVER_FIELDS = frozenset(field.name for field in caffe_pb2.SolverParameter.DESCRIPTOR.fields)
 _NETS_OF_A_SOLVER = (
@@ -34,21 +32,10 @@ _NETS_OF_A_SOLVER = (
 )
 
 
-def read_prototxt(path: str | os.PathLike[str]) -> tuple[caffe_pb2.NetParameter, tuple[Note, ...]]:
-    """The net that a prototxt file describes, as written (no upgrade), and what was passed over in it.
-
-    Raises:
-        ParseError: the file cannot be read or is not the text of a net; file, line and column are named.
-    """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise ParseError(f"{os.fspath(path)}: {error.strerror or error}") from error
-    return parse_prototxt(data, os.fspath(path))
-
-
 def parse_prototxt(data: bytes, filename: str) -> tuple[caffe_pb2.NetParameter, tuple[Note, ...]]:
-    """The net that the bytes of a prototxt describe, as `read_prototxt`; `filename` is for messages alone.
+    """The net that the bytes of a prototxt describe, as written (no upgrade), and what was passed over in it.
+
+    `filename` is for messages alone.
 
     Raises:
         ParseError: the bytes are not the text of a net; file, line and column are named.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import os
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from google.protobuf.message import DecodeError, Message
@@ -11,8 +10,6 @@ from google.protobuf.message import DecodeError, Message
 from caffe_proto.caffe_pb2 import BlobProto, LayerParameter, NetParameter, V0LayerParameter, V1LayerParameter
 from caffeconv.errors import ParseError
 from caffeconv.model import Blob, Note
-from caffeconv.reading.files import Path, map_file
-from caffeconv.reading.sniff import Kind, expect_kind
 from caffeconv.reading.wire.blobs import read_blob
 from caffeconv.reading.wire.format import LENGTH, VARINT, Damage, Field, as_utf8, encode_varint, walk
 from caffeconv.reading.wire.forms import (
@@ -47,17 +44,17 @@ _V1_TYPE: Final = V1.type << 3 | VARINT
 _PAYLOAD: Final = encode_varint(BlobProto.DESCRIPTOR.fields_by_name["payload"].number << 3 | VARINT)
 
 
-def read_caffemodel(path: Path) -> tuple[NetParameter, tuple[Blob, ...], tuple[Note, ...]]:
+def read_caffemodel(path: str, mapped: mmap.mmap) -> tuple[NetParameter, tuple[Blob, ...], tuple[Note, ...]]:
     """Read a binary caffemodel of any generation (V0, V1, V2), as stored: nothing is upgraded.
 
-    Each BlobProto of the message returned has only its own field `payload` set: the index of its values in the tuple
-    of blobs. Blobs have the type the file stores (float16, 32 or 64, or integers), and live as long as the mapping,
-    which the arrays keep alive. The file must not shrink meanwhile. Notes name fields of forks that were left out.
+    `path` is for messages; `mapped` are the bytes of the file, which must not shrink meanwhile. Each BlobProto of the
+    message returned has only its own field `payload` set: the index of its values in the tuple of blobs. Blobs have
+    the type the file stores (float16, 32 or 64, or integers), and live as long as the mapping, which the arrays keep
+    alive. Notes name fields of forks that were left out.
 
-    Raises: ParseError, when the file is missing, of another kind, cut short or damaged.
+    Raises: ParseError, when the file is cut short or damaged.
     """
-    expect_kind(path, Kind.CAFFEMODEL)
-    reader = Reader(os.fspath(path), map_file(path))
+    reader = Reader(path, mapped)
     net = reader.read()
     return net, tuple(reader.blobs), tuple(reader.notes)
 
