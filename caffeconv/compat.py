@@ -59,7 +59,7 @@ def convert_caffemodel_to_keras(
     result, backend = for_backend(rename_layers(result), keras_backend)
     write_keras_h5(path, result.layers, backend=backend)
     if verbose:
-        from caffeconv.cli.report import print_result
+        from caffeconv.cli.printing import print_result
 
         print_result(result, path)
     return result
@@ -98,7 +98,7 @@ def convert_caffemodel_to_dict(
 
         write_pickle(output_path(out_path, "pickle", [prototxt_filename, caffemodel_filename]), net.layers)
     if verbose:
-        from caffeconv.cli.report import print_net
+        from caffeconv.cli.printing import print_net
 
         print_net(net)
     return _as_dicts(net)

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from caffeconv.cli.table import print_table
+from caffeconv.cli.columns import print_table
 from caffeconv.cli.text import one_line, printable
 from caffeconv.model import KerasCall, LayerWeights, MaybeShape, Net, Note, Result
 
 __all__ = [
-    "keras_text", "print_layers", "print_net", "print_notes", "print_result", "print_rules", "print_written",
+    "keras_text", "print_layers", "print_net", "print_notes", "print_result", "print_written",
     "readable_shape",
 ]  # fmt: skip
 
@@ -88,14 +88,6 @@ def print_net(net: Net) -> None:
         for index, layer in enumerate(net.layers)
     ]
     print_table(("#", "layer", "type", "bottoms", "tops", "blobs", "parameters"), rows, right=("#", "parameters"))
-
-
-def print_rules() -> None:
-    """A row per layer type that has a Keras form."""
-    from caffeconv.keras.rules.table import WEIGHTED
-
-    rows = [(name, rule.blobs, rule.keras, rule.weights) for name, rule in WEIGHTED.items()]
-    print_table(("Caffe type", "Caffe's blobs", "Keras layer", "arrays in load order"), rows)
 
 
 def readable_shape(shape: MaybeShape) -> str:

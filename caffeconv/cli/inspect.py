@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from caffeconv.cli.report import print_net, print_notes
-from caffeconv.model import MaybeShape, Shape
-from caffeconv.net.loading import Listing, list_files
+import click
 
-__all__ = ["run"]
+from caffeconv.cli.options import net_options
+from caffeconv.cli.outcome import guarded
+
+if TYPE_CHECKING:
+    from caffeconv.model import MaybeShape, Shape
+    from caffeconv.net.loading import Listing
+
+__all__ = ["inspect"]
 
 _KINDS = {"PROTOTXT": "prototxt", "CAFFEMODEL": "caffemodel", "HDF5_SNAPSHOT": "HDF5 snapshot"}
 
+_EXAMPLE = """
+\b
+Example:
+  caffeconv inspect deploy.prototxt VGG_ILSVRC_16_layers.caffemodel
+"""
 
-def run(
+
+@click.command(epilog=_EXAMPLE)
+@click.argument("files", nargs=-1, required=True, metavar="FILE [FILE]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@net_options
+def inspect(files: Sequence[str], **options: Any) -> None:
+    """List what a caffemodel, a prototxt, or both together hold."""
+    if len(files) > 2:
+        raise click.UsageError("give one file, or a prototxt and a caffemodel")
+    guarded(lambda: _run(files=files, **options))
+
+
+def _run(
     *,
     files: Sequence[str],
     as_json: bool,
@@ -24,13 +45,14 @@ def run(
     stages: Sequence[str],
     input_shapes: Mapping[str, Shape],
 ) -> None:
-    """Read the files and list what they hold.
+    """Read the files and list what they hold."""
+    from caffeconv.cli.printing import print_net, print_notes
+    from caffeconv.net.loading import list_files
 
-    Raises:
-        CaffeconvError: one of its kinds.
-    """
     listing = list_files(files, phase=phase, level=level, stages=stages, input_shapes=input_shapes)
     if as_json:
+        import json
+
         print(json.dumps(_as_json(listing), indent=1))
         return
     for file in listing.files:

@@ -1,0 +1,231 @@
+"""`caffeconv convert`: read, convert, write, and say what came out. What that takes is imported when it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from caffeconv.cli.options import NamedShape, as_mapping, net_options
+from caffeconv.cli.outcome import guarded
+from caffeconv.cli.progress import shown_progress
+from caffeconv.errors import MismatchError
+
+if TYPE_CHECKING:
+    from caffeconv.model import Net, Note, Result, Shape
+
+__all__ = ["convert"]
+
+_FOR_KERAS_ONLY = frozenset({
+    "bgr_to_rgb", "complete_batchnorm", "depthwise", "flatten_order", "flatten_shapes", "fold_batchnorm", "rename",
+    "report", "slash",
+})  # fmt: skip
+
+_EXAMPLE = """
+\b
+Examples:
+  caffeconv vgg16 deploy.prototxt VGG_ILSVRC_16_layers.caffemodel
+  caffeconv --format pickle vgg16 deploy.prototxt VGG_ILSVRC_16_layers.caffemodel
+"""
+
+
+@click.command(epilog=_EXAMPLE)
+@click.argument("out")
+@click.argument("prototxt")
+@click.argument("caffemodel")
+@click.option(
+    "-f", "--format", "file_format", type=click.Choice(["hdf5", "pickle"]), default="hdf5", show_default=True,
+    help="hdf5: OUT.h5 for Keras. pickle: OUT.pkl, a list of dicts of NumPy arrays in Caffe's layout.",
+)  # fmt: skip
+@click.option(
+    "-n", "--include-non-weight", "--include_non_weight", is_flag=True, help="List layers without weights, too."
+)
+@click.option(
+    "-u", "--skip-unknown", "--skip_unknown", is_flag=True,
+    help="Leave out layer types that have no Keras form instead of writing their arrays as stored.",
+)  # fmt: skip
+@click.option(
+    "-b", "--backend", type=click.Choice(["tf", "theano", "cntk"]), default="tf", show_default=True,
+    help="Keras backend; theano gets flipped kernels.",
+)  # fmt: skip
+@click.option("-v", "--verbose", is_flag=True, help="Show a table of all layers, and every note.")
+@click.option("--report", metavar="FILE.json", help="Write what each Keras layer must be, and every note, as JSON.")
+@click.option("--strict", is_flag=True, help="Fail where there would be a warning, and write nothing.")
+@click.option(
+    "--allow-missing", multiple=True, metavar="LAYER",
+    help="Go on though this layer (or: all) has no weights in the caffemodel.",
+)  # fmt: skip
+@click.option(
+    "--slash", metavar="STRING", default="/",
+    help="Put this in place of every / in a layer name, which Keras 3 does not allow.",
+)  # fmt: skip
+@click.option("--rename", metavar="FILE", help="New names for layers: a JSON object, or lines old=new.")
+@click.option(
+    "--flatten-order", type=click.Choice(["hwc", "chw"]), default="hwc", show_default=True,
+    help="Order of flattened feature maps in front of an InnerProduct: Keras' own, or Caffe's.",
+)  # fmt: skip
+@click.option(
+    "--flatten-shape", "flatten_shapes", type=NamedShape(), multiple=True, callback=as_mapping,
+    help="Flattened feature maps that a layer stands behind, where they cannot be traced, like fc6=512,7,7.",
+)  # fmt: skip
+@click.option(
+    "--depthwise", type=click.Choice(["depthwise", "conv2d"]), default="depthwise", show_default=True,
+    help="What a convolution with as many groups as input channels becomes.",
+)  # fmt: skip
+@click.option("--bgr-to-rgb", is_flag=True, help="Swap blue and red in the first convolutions, for RGB input.")
+@click.option(
+    "--fold-batchnorm", is_flag=True,
+    help="Fold each BatchNorm, with its Scale, into the convolution or InnerProduct before it.",
+)  # fmt: skip
+@click.option(
+    "--complete-batchnorm", is_flag=True,
+    help="Write gamma 1 and beta 0 where Caffe has none, so that a plain BatchNormalization takes the arrays.",
+)  # fmt: skip
+@net_options
+def convert(**options: Any) -> None:
+    """Convert the weights of CAFFEMODEL to OUT.h5 or OUT.pkl.
+
+    PROTOTXT is the net's text; - uses the net inside the caffemodel. Caffe's HDF5 snapshots do as CAFFEMODEL, too.
+    """
+    if options["file_format"] == "pickle":
+        _refuse_keras_options(click.get_current_context())
+    guarded(lambda: _run(_Options(**options)))
+
+
+def _refuse_keras_options(context: click.Context) -> None:
+    """A pickle holds Caffe's layers in Caffe's layout: what changes Keras' arrays or names has no meaning for it.
+
+    caffe_weight_converter takes -n, -u and -b with a pickle and ignores them, so they pass here.
+    """
+    given = click.core.ParameterSource.COMMANDLINE
+    refused = [
+        parameter.opts[-1]
+        for parameter in context.command.params
+        if parameter.name in _FOR_KERAS_ONLY and context.get_parameter_source(parameter.name) is given
+    ]
+    if refused:
+        raise click.UsageError(f"{', '.join(refused)}: for --format hdf5 only, a pickle has Caffe's own layers")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Options:
+    """The command's arguments and options, under their own names."""
+
+    out: str
+    prototxt: str
+    caffemodel: str
+    file_format: Literal["hdf5", "pickle"]
+    include_non_weight: bool
+    skip_unknown: bool
+    backend: str
+    verbose: bool
+    report: str | None
+    strict: bool
+    allow_missing: Sequence[str]
+    slash: str
+    rename: str | None
+    flatten_order: Literal["hwc", "chw"]
+    flatten_shapes: Mapping[str, Shape]
+    depthwise: Literal["depthwise", "conv2d"]
+    bgr_to_rgb: bool
+    fold_batchnorm: bool
+    complete_batchnorm: bool
+    phase: Literal["TRAIN", "TEST"]
+    level: int
+    stages: Sequence[str]
+    input_shapes: Mapping[str, Shape]
+
+
+def _run(options: _Options) -> None:
+    """Convert as the options say, and tell what was written; nothing is, where this raises a CaffeconvError."""
+    from caffeconv.net.loading import load_net
+    from caffeconv.writing.outputs import output_path
+
+    path = output_path(options.out, options.file_format, [options.prototxt, options.caffemodel])
+    net = load_net(
+        options.prototxt,
+        options.caffemodel,
+        phase=options.phase,
+        level=options.level,
+        stages=options.stages,
+        input_shapes=options.input_shapes,
+        allow_missing=options.allow_missing,
+    )
+    if options.file_format == "pickle":
+        _to_pickle(net, path, options)
+    else:
+        _to_keras(net, path, options)
+
+
+def _to_pickle(net: Net, path: Path, options: _Options) -> None:
+    from caffeconv.cli.printing import print_net, print_notes, print_written
+    from caffeconv.net import insert_splits, settle_shapes
+    from caffeconv.writing.pickled import write_pickle
+
+    net = settle_shapes(insert_splits(net))
+    _refuse_warnings(net.notes, options.strict)
+    sizes = [[blob.array.size for blob in layer.blobs] for layer in net.layers]
+    with shown_progress(sizes) as progress:
+        write_pickle(path, net.layers, progress=progress)
+    if options.verbose:
+        print_net(net)
+    print_notes(net.notes, options.verbose)
+    print_written(path, sizes)
+
+
+def _to_keras(net: Net, path: Path, options: _Options) -> None:
+    from caffeconv.cli.printing import print_layers, print_notes, print_written
+    from caffeconv.writing.keras_h5 import write_keras_h5
+
+    result, backend = _converted(net, options)
+    _refuse_warnings(result.notes, options.strict)
+    sizes = [[weight.view.size for weight in layer.weights] for layer in result.layers]
+    with _report(result, path, options), shown_progress(sizes) as progress:
+        write_keras_h5(path, result.layers, backend=backend, progress=progress)
+    if options.verbose:
+        print_layers(result)
+    print_notes(result.notes, options.verbose)
+    print_written(path, sizes)
+
+
+def _report(result: Result, path: Path, options: _Options) -> contextlib.AbstractContextManager[None]:
+    if options.report is None:
+        return contextlib.nullcontext()
+    from caffeconv.writing.outputs import refuse_inputs
+    from caffeconv.writing.report import reporting
+
+    refuse_inputs(Path(options.report), [path, options.prototxt, options.caffemodel])
+    return reporting(options.report, result)
+
+
+def _converted(net: Net, options: _Options) -> tuple[Result, str]:
+    from caffeconv.cli.new_names import read_renames
+    from caffeconv.keras.adjust.backends import for_backend
+    from caffeconv.keras.adjust.renaming import rename_layers
+    from caffeconv.keras.conversion import convert
+
+    result = convert(
+        net,
+        include_layers_without_weights=options.include_non_weight,
+        include_unknown_layer_types=not options.skip_unknown,
+        flatten_order=options.flatten_order,
+        flatten_shapes=options.flatten_shapes,
+        depthwise=options.depthwise,
+        bgr_to_rgb=options.bgr_to_rgb,
+        fold_batchnorm=options.fold_batchnorm,
+        complete_batchnorm=options.complete_batchnorm,
+    )
+    names = read_renames(options.rename) if options.rename is not None else {}
+    others = {layer.name for layer in net.layers}
+    return for_backend(rename_layers(result, names, options.slash, others), options.backend)
+
+
+def _refuse_warnings(notes: Sequence[Note], strict: bool) -> None:
+    warnings = [note for note in notes if note.level == "warning"]
+    if strict and warnings:
+        more = f" (and {len(warnings) - 1} more)" if len(warnings) > 1 else ""
+        raise MismatchError(f"a warning, and --strict was given: {warnings[0]}{more}")
