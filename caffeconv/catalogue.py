@@ -264,19 +264,21 @@ LAYER_TYPES: Mapping[str, LayerType] = {
 """Every layer type by its name: those of Caffe 1.0, then those of forks."""
 
 
-def merged(**families: Mapping[str, _Row]) -> dict[str, _Row]:
+def merged(*families: Mapping[str, _Row]) -> dict[str, _Row]:
     """One wing's table, from the rows of its families; a type that is like another has that one's row.
 
     Raises:
-        ValueError: a row is of no type in the catalogue, of a type of another family, or of one that is like another.
+        ValueError: a row is of no type in the catalogue, of one that is like another, or the second of its type.
     """
     rows: dict[str, _Row] = {}
-    for family, table in families.items():
-        for name in table:
+    for family in families:
+        for name, row in family.items():
             if name not in LAYER_TYPES:
-                raise ValueError(f'{family}: "{name}" is no layer type of the catalogue')
-            if LAYER_TYPES[name].family != family or LAYER_TYPES[name].like:
-                raise ValueError(f'{family}: "{name}" is {LAYER_TYPES[name]}, which has no row here')
-        rows |= table
+                raise ValueError(f'"{name}" is no layer type of the catalogue')
+            if LAYER_TYPES[name].like:
+                raise ValueError(f"{name} has the row of {LAYER_TYPES[name].like}, and needs none of its own")
+            if name in rows:
+                raise ValueError(f"{name} has a row already")
+            rows[name] = row
     originals = {name: layer_type.like or name for name, layer_type in LAYER_TYPES.items()}
     return {name: rows[original] for name, original in originals.items() if original in rows}

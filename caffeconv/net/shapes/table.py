@@ -27,19 +27,7 @@ from caffeconv.net.shapes.row import Row
 __all__ = ["TABLE"]
 
 TABLE: Mapping[str, Row] = merged(
-    activation=activation.ROWS,
-    convolution=convolution.ROWS,
-    custom=custom.ROWS,
-    data=data.ROWS,
-    detection=detection.ROWS,
-    elementwise=elementwise.ROWS,
-    inner_product=inner_product.ROWS,
-    losses=losses.ROWS,
-    normalization=normalization.ROWS,
-    pooling=pooling.ROWS,
-    recurrent=recurrent.ROWS,
-    reduction=reduction.ROWS,
-    reshaping=reshaping.ROWS,
-    slicing=slicing.ROWS,
-    upsampling=upsampling.ROWS,
-)
+    activation.ROWS, convolution.ROWS, custom.ROWS, data.ROWS, detection.ROWS, elementwise.ROWS, inner_product.ROWS,
+    losses.ROWS, normalization.ROWS, pooling.ROWS, recurrent.ROWS, reduction.ROWS, reshaping.ROWS, slicing.ROWS,
+    upsampling.ROWS,
+)  # fmt: skip
