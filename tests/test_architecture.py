@@ -1,8 +1,7 @@
-"""The shape of the package: which way imports go, one door per foreign thing, small modules, nothing undocumented.
+"""The shape of the package: wings, and which way imports go between and inside them; one door per foreign thing; a noun
+for every file; small modules, nothing undocumented.
 
-caffemodel ──wire──┐
-                   ├─ upgrade ─ net ─ shapes ─ rules ─ conversion ─▶ Result ─ writers      cli on top
-prototxt ─prototxt─┘
+errors  model  catalogue  caffe_proto  ←  reading  ←  net  ←  keras  ←  writing  ←  cli  ←  compat
 """
 
 from __future__ import annotations
@@ -17,39 +16,50 @@ import pytest
 from caffe_listing import FIXTURES
 from command import CHECKOUT, environment
 
+from caffeconv.catalogue import FAMILIES
+
 PACKAGE = CHECKOUT / "caffeconv"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-STAGES = (
-    {"errors"},
-    {"model", "files", "outputs", "fields"},
-    {"snapshots", "renaming", "pages", "description", "backends", "adjust"},
-    {"tiles"},
-    {"sniff"},
-    {"wire", "prototxt", "upgrade", "shapes"},
-    {"net", "rules"},
-    {"loading", "conversion"},
-    {"writers"},
-    {"cli"},
-    {"compat"},
-    {"caffeconv", "__main__"},
-)
-"""Each may import those above it and its own package, and nothing else of caffeconv."""
+WINGS = ("reading", "net", "keras", "writing", "cli")
+"""Each may import those before it, what lies at the root below them all, and itself."""
+GROUND = ("errors", "catalogue", "model")
+ROOF = ("compat", "__init__", "__main__")
+"""Files at the root, in the order in which each may import those before it: below the wings, and above them."""
 
-BLIND = {
-    "shapes": {"snapshots", "sniff", "files"},
-    "rules": {"snapshots", "sniff", "wire", "prototxt", "upgrade", "net", "files"},
-    "conversion": {"snapshots", "sniff", "wire", "prototxt", "upgrade", "net", "shapes", "files", "tiles"},
-    "adjust": {"files"},
-    "writers": {"snapshots", "sniff", "wire", "prototxt", "upgrade", "net", "shapes", "rules", "loading", "conversion"},
+BLIND = {"keras": {"reading"}, "writing": {"reading", "net"}, "cli": {"reading"}, "compat": {"reading"}}
+"""Who, though later, has no business with these: it gets all that it needs as records."""
+READERS = {"net.loading"}
+"""The one file of net/ that knows of files."""
+
+LAYERS = {
+    "reading": (
+        {"files", "wire.format"},
+        {"snapshots", "wire", "prototxt", "upgrade"},
+        {"sniff"},
+        {"contents"},
+        {"__init__"},
+    ),
+    "net": ({"shapes", "filtering", "gaps"}, {"graph", "join"}, {"__init__"}, {"loading"}),
+    "keras": ({"__init__", "description"}, {"rules"}, {"adjust"}, {"conversion"}),
+    "writing": ({"__init__", "outputs", "atomic", "pages"}, {"tiles"}, {"offsets"}, {"keras_h5", "pickled", "report"}),
+    "cli": (
+        {"text", "options", "new_names", "progress"},
+        {"columns", "outcome"},
+        {"printing"},
+        {"convert", "inspect", "layers"},
+        {"commands"},
+        {"__init__"},
+        {"process"},
+    ),
 }
-"""Stages that, though they come later, have no business with these: they get all they need as records."""
+"""The floors of each wing, the lowest first: a file imports those of lower floors, and what lies in its own folder."""
 
 DOORS = {
-    "caffe_proto": {"wire", "snapshots", "prototxt", "upgrade"},
-    "google": {"wire", "snapshots", "prototxt", "upgrade"},
-    "h5py": {"snapshots", "writers.keras_h5"},
-    "pickle": {"writers.pickled"},
+    "caffe_proto": {"reading"},
+    "google": {"reading"},
+    "h5py": {"reading.snapshots", "writing.keras_h5"},
+    "pickle": {"writing.pickled"},
     "click": {"cli"},
     "click_default_group": {"cli"},
     "rich": {"cli"},
@@ -62,17 +72,32 @@ DOORS = {
 }
 """Foreign modules, and all that may import them when the program runs."""
 
+TWINS = {"__init__", "table", *FAMILIES}
+"""Names that more than one file may bear: the two sides of one thing in two wings."""
+
 LONGEST = 350
 
 
 def name_of(path: Path) -> str:
-    """`writers.keras_h5`; a package's own module is called as the package."""
+    """`writing.keras_h5`; a package's own module is called as the package."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__") or "caffeconv"
 
 
-def unit_of(name: str) -> str:
+NAMES = {name_of(path) for path in MODULES}
+PACKAGES = {name_of(path) for path in MODULES if path.name == "__init__.py"}
+
+
+def wing_of(name: str) -> str:
     return name.split(".")[0]
+
+
+def floor_of(name: str) -> int | None:
+    """The floor of its wing that a file is on; a folder's files are on the folder's, unless they are named."""
+    wing, _, rest = name.partition(".")
+    places = [rest, rest.split(".")[0]] if rest else ["__init__"]
+    floors = [number for place in places for number, floor in enumerate(LAYERS[wing]) if place in floor]
+    return floors[0] if floors else None
 
 
 def tree_of(path: Path) -> ast.Module:
@@ -93,20 +118,25 @@ def imports_of(tree: ast.AST) -> Iterator[str]:
             yield from imports_of(node)
 
 
-def own_units_of(path: Path) -> set[str]:
-    """The other units of caffeconv that a module imports, for types too."""
-    tree = tree_of(path)
+def own_imports_of(path: Path) -> set[str]:
+    """The other modules of caffeconv that a module imports, for types too."""
     named = {
         name
-        for node in ast.walk(tree)
+        for node in ast.walk(tree_of(path))
         for name in (
             [alias.name for alias in node.names] if isinstance(node, ast.Import)
             else [f"{node.module}.{alias.name}" for alias in node.names] if isinstance(node, ast.ImportFrom)
             else []
         )
     }  # fmt: skip
-    units = {name.split(".")[1] for name in named if name.startswith("caffeconv.")}
-    return units - {unit_of(name_of(path))}
+    return {module_of(name.removeprefix("caffeconv.")) for name in named if name.startswith("caffeconv.")}
+
+
+def module_of(imported: str) -> str:
+    """`reading.files` of `reading.files.open_file`, and `reading` of `reading.Kind`."""
+    while imported and imported not in NAMES:
+        imported = imported.rpartition(".")[0]
+    return imported or "__init__"
 
 
 def public_definitions(tree: ast.Module) -> dict[str, ast.stmt]:
@@ -141,15 +171,66 @@ def module(request: pytest.FixtureRequest) -> Path:
     return path
 
 
-def test_every_unit_has_its_place() -> None:
-    assert {unit_of(name_of(path)) for path in MODULES} == set().union(*STAGES)
+def test_every_file_has_its_place() -> None:
+    places = {name_of(path) for path in MODULES}
+    root = {name for name in places if "." not in name and name not in WINGS}
+    assert root - {"caffeconv"} == {*GROUND, *ROOF} - {"__init__"}
+    assert {wing_of(name) for name in places} - root == set(WINGS)
+    assert [name for name in places - root if floor_of(name) is None] == []
 
 
-def test_imports_go_one_way(module: Path) -> None:
-    unit = unit_of(name_of(module))
-    rank = next(number for number, units in enumerate(STAGES) if unit in units)
-    above = set().union(*STAGES[:rank])
-    assert own_units_of(module) <= above - BLIND.get(unit, set())
+def test_imports_go_one_way_between_the_wings(module: Path) -> None:
+    wing = wing_of(name_of(module)).replace("caffeconv", "__init__")
+    order = [*GROUND, *WINGS, *ROOF]
+    before = set(order[: order.index(wing)])
+    assert {wing_of(name) for name in own_imports_of(module)} - {wing} <= before - BLIND.get(wing, set())
+
+
+def test_only_loading_reads(module: Path) -> None:
+    name = name_of(module)
+    if wing_of(name) == "net" and name not in READERS:
+        assert "reading" not in {wing_of(imported) for imported in own_imports_of(module)}
+
+
+def test_imports_go_one_way_inside_the_wings(module: Path) -> None:
+    name = name_of(module)
+    wing, _, rest = name.partition(".")
+    if wing not in LAYERS:
+        return
+    own = floor_of(name)
+    assert own is not None
+    for imported in own_imports_of(module):
+        if wing_of(imported) == wing:
+            below = floor_of(imported)
+            folder = rest.split(".")[0] if "." in rest or name in PACKAGES else None
+            same_folder = folder is not None and imported.startswith(f"{wing}.{folder}")
+            assert below is not None and (below < own or same_folder), f"{name} imports {imported}"
+
+
+def test_nothing_imports_in_circles() -> None:
+    """Module by module, whatever the floors say; a package counts as what its own file imports."""
+    imports = {name_of(path): own_imports_of(path) - {name_of(path)} for path in MODULES}
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " → ".join((*way[way.index(name) :], name))
+        if name not in done:
+            for other in sorted(imports.get(name, ())):
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in imports:
+        visit(name, ())
+
+
+def test_no_two_files_bear_one_noun() -> None:
+    nouns = [path.stem for path in MODULES if path.stem not in TWINS]
+    assert sorted(nouns) == sorted(set(nouns))
+
+
+def test_a_layer_family_has_the_same_file_in_every_wing() -> None:
+    for folder in ("net/shapes", "keras/rules"):
+        assert set(FAMILIES) <= {path.stem for path in (PACKAGE / folder).glob("*.py")}, folder
 
 
 def test_foreign_things_have_one_door_each(module: Path) -> None:
@@ -157,11 +238,11 @@ def test_foreign_things_have_one_door_each(module: Path) -> None:
     for imported in imports_of(tree_of(module)):
         foreign = imported.split(".")[0]
         allowed = DOORS.get(foreign)
-        assert allowed is None or unit_of(name) in allowed or name in allowed, f"{name} imports {foreign}"
+        assert allowed is None or wing_of(name) in allowed or name in allowed, f"{name} imports {foreign}"
 
 
 def test_only_the_command_line_prints(module: Path) -> None:
-    if unit_of(name_of(module)) == "cli":
+    if wing_of(name_of(module)) == "cli":
         return
     for node in ast.walk(tree_of(module)):
         assert not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print")
@@ -189,8 +270,7 @@ def test_all_is_what_is_public(module: Path) -> None:
         # A package may hand on what its modules define; what it defines itself is named, too.
         assert set(public_definitions(tree)) <= set(names or ())
         return
-    commands = {"convert", "inspect", "layers"} if name_of(module) == "cli.commands" else set()
-    assert set(names or ()) - aliases == set(public_definitions(tree)) - aliases - commands
+    assert set(names or ()) - aliases == set(public_definitions(tree)) - aliases
     assert len(names or ()) == len(set(names or ()))
 
 
@@ -205,7 +285,7 @@ def test_everything_public_is_documented(module: Path) -> None:
             for each in node.body:
                 if isinstance(each, ast.FunctionDef) and not each.name.startswith("_"):
                     short = any(ast.unparse(d) == "property" for d in each.decorator_list)
-                    assert ast.get_docstring(each) or short or unit_of(name_of(module)) == "cli", f"{name}.{each.name}"
+                    assert ast.get_docstring(each) or short or wing_of(name_of(module)) == "cli", f"{name}.{each.name}"
 
 
 HEAVY = ("numpy", "h5py", "google.protobuf", "caffe_proto", "rich", "click", "json", "difflib", "pickle")
