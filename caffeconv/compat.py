@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from typing import Any
 
 from caffeconv.keras.adjust.backends import for_backend
 from caffeconv.keras.adjust.renaming import rename_layers
 from caffeconv.keras.conversion import convert
-from caffeconv.model import Net, Result
+from caffeconv.model import Net, Result, StrPath
 from caffeconv.net import insert_splits, settle_shapes
 from caffeconv.net.loading import load_net
 from caffeconv.writing.outputs import output_path
 
 __all__ = ["convert_caffemodel_to_dict", "convert_caffemodel_to_keras"]
 
-Path = str | os.PathLike[str]
-
 
 def convert_caffemodel_to_keras(
-    output_filename: Path,
-    prototxt_filename: Path,
-    caffemodel_filename: Path,
+    output_filename: StrPath,
+    prototxt_filename: StrPath,
+    caffemodel_filename: StrPath,
     include_layers_without_weights: bool = False,
     include_unknown_layer_types: bool = True,
     keras_backend: str = "tf",
@@ -66,9 +63,9 @@ def convert_caffemodel_to_keras(
 
 
 def convert_caffemodel_to_dict(
-    prototxt_filename: Path,
-    caffemodel_filename: Path,
-    out_path: Path | None = None,
+    prototxt_filename: StrPath,
+    caffemodel_filename: StrPath,
+    out_path: StrPath | None = None,
     verbose: bool = False,
     *,
     split_layers: bool = True,

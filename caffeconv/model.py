@@ -8,6 +8,7 @@ nothing is copied before a writer asks for it.
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -17,16 +18,22 @@ if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
 
 __all__ = [
-    "Array", "Blob", "KerasCall", "Layer", "LayerWeights", "MaybeShape", "Net", "Note", "PartialShape", "Result",
-    "Shape", "Source", "Weight",
+    "MAX_AXES", "MAX_COUNT", "Array", "Blob", "KerasCall", "Layer", "LayerWeights", "MaybeShape", "Net", "Note",
+    "PartialShape", "Result", "Shape", "Source", "StrPath", "Weight",
 ]  # fmt: skip
 
 Array: TypeAlias = npt.NDArray[Any]
+StrPath: TypeAlias = str | os.PathLike[str]
 Shape: TypeAlias = tuple[int, ...]
 MaybeShape: TypeAlias = Shape | None
 """The shape of a blob of the net, or `None` where it cannot be known."""
 PartialShape: TypeAlias = tuple[int | None, ...]
 """A shape of known rank in which `None` stands for a size that cannot be known."""
+
+MAX_AXES = 32
+"""The most axes of a blob (`include/caffe/blob.hpp`)."""
+MAX_COUNT = 2**31 - 1
+"""The most elements of a blob, and the greatest value of Caffe's `int`."""
 
 
 @dataclasses.dataclass(frozen=True)

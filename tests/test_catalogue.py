@@ -8,13 +8,13 @@ from types import ModuleType
 
 import pytest
 
+from caffe_proto import FIRST_PRIVATE_NUMBER
 from caffe_proto.caffe_pb2 import LayerParameter, V1LayerParameter
 from caffeconv.catalogue import FAMILIES, LAYER_TYPES, LayerType, merged
 from caffeconv.keras.rules.table import RULES
 from caffeconv.net.shapes.table import TABLE
 
 WINGS = {"caffeconv.net.shapes": TABLE, "caffeconv.keras.rules": RULES}
-FIRST_PRIVATE_NUMBER = 10000
 
 
 def family_file(wing: str, family: str) -> ModuleType:

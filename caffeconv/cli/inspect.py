@@ -65,6 +65,8 @@ def _run(
 
 
 def _as_json(listing: Listing) -> dict[str, Any]:
+    from caffeconv.keras.description import describe_note
+
     net = listing.net
     layers = [
         {
@@ -84,7 +86,7 @@ def _as_json(listing: Listing) -> dict[str, Any]:
         "name": net.name,
         "layers": layers,
         "parameters": sum(blob.array.size for layer in net.layers for blob in layer.blobs),
-        "notes": [{"level": note.level, "layer": note.layer, "text": note.text} for note in net.notes],
+        "notes": [describe_note(note) for note in net.notes],
     }
 
 

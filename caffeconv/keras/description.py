@@ -6,7 +6,7 @@ from typing import Any
 
 from caffeconv.model import KerasCall, LayerWeights, Note, Result
 
-__all__ = ["describe_layer", "describe_result"]
+__all__ = ["describe_layer", "describe_note", "describe_result"]
 
 
 def describe_result(result: Result) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def describe_result(result: Result) -> dict[str, Any]:
     owner = {origin: layer.name for layer in result.layers for origin in layer.origins}
     said: dict[str | None, list[dict[str, Any]]] = {}
     for note in result.notes:
-        said.setdefault(owner.get(note.layer or ""), []).append(_describe_note(note))
+        said.setdefault(owner.get(note.layer or ""), []).append(describe_note(note))
     layers = [describe_layer(layer) | {"notes": said.get(layer.name, [])} for layer in result.layers]
     return {"layers": layers, "notes": said.get(None, [])}
 
@@ -44,5 +44,6 @@ def _describe_call(call: KerasCall) -> dict[str, Any]:
     return {"class_name": call.class_name, "arguments": dict(call.arguments)}
 
 
-def _describe_note(note: Note) -> dict[str, Any]:
+def describe_note(note: Note) -> dict[str, Any]:
+    """One note as JSON can hold it, with the fields of `Note`."""
     return {"level": note.level, "layer": note.layer, "text": note.text}

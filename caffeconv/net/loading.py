@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from caffeconv.errors import MismatchError, UnsupportedError
-from caffeconv.model import Net, Shape
+from caffeconv.model import Net, Shape, StrPath
 from caffeconv.net import ALL, State, StoredLayer, build_net, join_weights, keep_layers
 from caffeconv.net.shapes.axes import checked
 from caffeconv.reading import Contents, Kind, read_contents
@@ -21,14 +21,12 @@ __all__ = ["EMBEDDED", "ListedFile", "Listing", "list_files", "load_net"]
 EMBEDDED = "-"
 """Given as the prototxt: use the net inside the caffemodel."""
 
-Path = str | os.PathLike[str]
-
 _WEIGHTS = (Kind.CAFFEMODEL, Kind.HDF5_SNAPSHOT)
 
 
 def load_net(
-    prototxt: Path,
-    caffemodel: Path | None = None,
+    prototxt: StrPath,
+    caffemodel: StrPath | None = None,
     *,
     phase: Literal["TRAIN", "TEST"] = "TEST",
     level: int = 0,
@@ -88,7 +86,7 @@ class Listing:
 
 
 def list_files(
-    files: Sequence[Path],
+    files: Sequence[StrPath],
     *,
     phase: Literal["TRAIN", "TEST"] = "TEST",
     level: int = 0,

@@ -13,7 +13,7 @@ from caffeconv.reading.upgrade import upgrade_net
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import NetParameter
-    from caffeconv.reading.files import Path
+    from caffeconv.model import StrPath
 
 __all__ = ["Contents", "read_contents"]
 
@@ -33,7 +33,7 @@ class Contents:
     notes: tuple[Note, ...]
 
 
-def read_contents(path: Path, *wanted: Kind) -> Contents:
+def read_contents(path: StrPath, *wanted: Kind) -> Contents:
     """Read a file that must be of one of the kinds wanted.
 
     Raises:

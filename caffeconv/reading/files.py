@@ -7,16 +7,15 @@ import os
 import pathlib
 import stat
 import weakref
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 
 from caffeconv.errors import ParseError
+from caffeconv.model import StrPath
 
-__all__ = ["MappedFile", "Path", "map_file", "open_file", "read_rest"]
-
-Path: TypeAlias = str | os.PathLike[str]
+__all__ = ["MappedFile", "map_file", "open_file", "read_rest"]
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: StrPath) -> BinaryIO:
     """Open a file for reading. Raises: ParseError, when it is missing, a folder, a pipe or unreadable."""
     name = os.fspath(path)
     try:

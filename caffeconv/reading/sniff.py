@@ -14,8 +14,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from caffeconv.errors import ParseError
-from caffeconv.reading.files import MappedFile, Path, map_file, open_file, read_rest
-from caffeconv.reading.wire.format import FIXED32, FIXED64, LENGTH, VARINT, Cut, Damage, walk
+from caffeconv.model import StrPath
+from caffeconv.reading.files import MappedFile, map_file, open_file, read_rest
+from caffeconv.reading.wire.format import FIXED32, FIXED64, LENGTH, VARINT, Cut, Damage, walk_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +122,7 @@ class OpenedFile:
     content: bytes | MappedFile
 
 
-def open_input(path: Path, *wanted: Kind) -> OpenedFile:
+def open_input(path: StrPath, *wanted: Kind) -> OpenedFile:
     """Open a file that must be of one of the kinds wanted.
 
     Raises: ParseError, when it cannot be read or is of another kind, with a line that says what the file is instead,
@@ -138,7 +139,7 @@ def open_input(path: Path, *wanted: Kind) -> OpenedFile:
     return OpenedFile(os.fspath(path), kind, content)
 
 
-def detect_kind(path: Path) -> Kind:
+def detect_kind(path: StrPath) -> Kind:
     """Tell the kind of a file by its content. Raises: ParseError, when it cannot be read."""
     with open_file(path) as file:
         head = read_rest(file, _HEAD)
@@ -193,7 +194,7 @@ def _text_kind(text: bytes) -> Kind:
 def _is_net(head: bytes) -> bool:
     """The first layer decides; a file without layers must be a well-formed net to its end."""
     known = False
-    for tag, _, start, end, _ in walk(head, 0, len(head)):
+    for tag, _, start, end, _ in walk_fields(head, 0, len(head)):
         if tag in _LAYERS_OF_A_NET:
             return _agrees(head[start:end], _LAYERS_OF_A_NET[tag])
         if _FIELDS_OF_A_NET.get(tag >> 3, tag & 7) != tag & 7:
@@ -205,21 +206,21 @@ def _is_net(head: bytes) -> bool:
 def _agrees(layer: bytes, wires: dict[int, int]) -> bool:
     """Whether the fields of a layer, perhaps cut short, have the wire types that they should have."""
     try:
-        return all(wires.get(tag >> 3, tag & 7) == tag & 7 for tag, *_ in walk(layer, 0, len(layer)))
+        return all(wires.get(tag >> 3, tag & 7) == tag & 7 for tag, *_ in walk_fields(layer, 0, len(layer)))
     except Cut:
         return True
 
 
 def _is_blob(head: bytes) -> bool:
     """Dimensions, then data."""
-    tags = (tag for tag, *_ in walk(head, 0, len(head)))
+    tags = (tag for tag, *_ in walk_fields(head, 0, len(head)))
     first_other = next((tag for tag in tags if _DIMS_OF_A_BLOB.get(tag >> 3) != tag & 7), 0)
     return first_other in _DATA_OF_A_BLOB
 
 
 def _is_state(head: bytes) -> bool:
     """The iteration, then the name of the caffemodel that was written with it."""
-    fields = walk(head, 0, len(head))
+    fields = walk_fields(head, 0, len(head))
     iteration, _, _, _, _ = next(fields)
     model, _, start, end, _ = next(fields, (0, 0, 0, 0, 0))
     return iteration == 1 << 3 | VARINT and model == 2 << 3 | LENGTH and b".caffemodel" in head[start:end]

@@ -6,16 +6,15 @@ import contextlib
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from caffeconv.errors import WriteError
+from caffeconv.model import StrPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["StrPath", "replacing"]
-
-StrPath: TypeAlias = str | os.PathLike[str]
+__all__ = ["replacing"]
 
 
 @contextlib.contextmanager

@@ -28,7 +28,8 @@ from h5py import h5a, h5d, h5f, h5g, h5p, h5s, h5t
 
 from caffeconv.errors import WriteError
 from caffeconv.keras.description import describe_layer
-from caffeconv.writing.atomic import StrPath, replacing
+from caffeconv.model import StrPath
+from caffeconv.writing.atomic import replacing
 from caffeconv.writing.offsets import writes_at
 from caffeconv.writing.tiles import Piece, Progress, copy_pieces
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caffeconv.errors import WriteError
+from caffeconv.model import StrPath
 
 __all__ = ["output_path", "refuse_inputs"]
 
 _ENDINGS = {"hdf5": (".h5", ".hdf5"), "pickle": (".pkl", ".pickle")}
 
 
-def output_path(name: str | os.PathLike[str], file_format: str, inputs: Sequence[str | os.PathLike[str]] = ()) -> Path:
+def output_path(name: StrPath, file_format: str, inputs: Sequence[StrPath] = ()) -> Path:
     """The file to write for an output `name`, to which the ending of the format is added where it has none.
 
     Raises:
@@ -29,7 +30,7 @@ def output_path(name: str | os.PathLike[str], file_format: str, inputs: Sequence
     return path
 
 
-def refuse_inputs(path: Path, others: Sequence[str | os.PathLike[str]]) -> None:
+def refuse_inputs(path: Path, others: Sequence[StrPath]) -> None:
     """Make sure that an output is none of the `others`, under whatever name.
 
     Raises:

@@ -22,7 +22,8 @@ import pickle
 import struct
 from typing import TYPE_CHECKING
 
-from caffeconv.writing.atomic import StrPath, replacing
+from caffeconv.model import StrPath
+from caffeconv.writing.atomic import replacing
 from caffeconv.writing.offsets import writes_at
 from caffeconv.writing.tiles import Piece, Progress, copy_pieces
 

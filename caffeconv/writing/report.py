@@ -13,8 +13,8 @@ import json
 from collections.abc import Iterator
 
 from caffeconv.keras.description import describe_result
-from caffeconv.model import Result
-from caffeconv.writing.atomic import StrPath, replacing
+from caffeconv.model import Result, StrPath
+from caffeconv.writing.atomic import replacing
 
 __all__ = ["reporting"]
 

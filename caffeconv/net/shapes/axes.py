@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from caffeconv.model import MAX_AXES, MAX_COUNT
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from caffe_proto.caffe_pb2 import BlobShape
     from caffeconv.model import Shape
 
-__all__ = ["MAX_AXES", "MAX_COUNT", "canonical_axis", "checked", "declared_shape", "require_rank", "share_sizes"]
-
-MAX_AXES = 32
-"""The most axes of a blob."""
-MAX_COUNT = 2**31 - 1
-"""The most elements of a blob, and the greatest value of Caffe's `int`."""
+__all__ = ["canonical_axis", "checked", "declared_shape", "require_rank", "share_sizes"]
 
 
 def canonical_axis(axis: int, rank: int) -> int:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from caffeconv.model import MaybeShape, PartialShape
-from caffeconv.net.shapes.axes import MAX_AXES, canonical_axis, require_rank, share_sizes
+from caffeconv.model import MAX_AXES, MaybeShape, PartialShape
+from caffeconv.net.shapes.axes import canonical_axis, require_rank, share_sizes
 from caffeconv.net.shapes.params import optional, required
 from caffeconv.net.shapes.row import NOT_KNOWN, Blobs, MaybeShapes, Row, Shapes, of_known
 from caffeconv.net.shapes.sizes import divided, size_of, with_bias

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caffeconv.model import MaybeShape, PartialShape
-from caffeconv.net.shapes.axes import MAX_AXES, canonical_axis, checked, share_sizes
+from caffeconv.model import MAX_AXES, MaybeShape, PartialShape
+from caffeconv.net.shapes.axes import canonical_axis, checked, share_sizes
 from caffeconv.net.shapes.params import required
 from caffeconv.net.shapes.row import NOT_KNOWN, Blobs, MaybeShapes, Row, Shapes, of_known
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from caffeconv.model import Shape
-from caffeconv.net.shapes.axes import MAX_AXES, canonical_axis, require_rank
+from caffeconv.model import MAX_AXES, Shape
+from caffeconv.net.shapes.axes import canonical_axis, require_rank
 from caffeconv.net.shapes.params import optional, required
 from caffeconv.net.shapes.row import SAME_SHAPE, Row, Shapes, of_known
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caffeconv.net.shapes.axes import MAX_COUNT, require_rank
+from caffeconv.model import MAX_COUNT
+from caffeconv.net.shapes.axes import require_rank
 from caffeconv.net.shapes.params import optional, required
 from caffeconv.net.shapes.row import NOT_KNOWN, Row, Shapes, of_known
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from caffeconv.net.shapes.axes import MAX_COUNT
+from caffeconv.model import MAX_COUNT
 from caffeconv.net.shapes.params import optional
 
 if TYPE_CHECKING:

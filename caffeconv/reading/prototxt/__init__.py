@@ -14,7 +14,7 @@ from caffe_proto import caffe_pb2
 from caffeconv.errors import ParseError
 from caffeconv.model import Note
 from caffeconv.reading.prototxt.foreign import foreign_kind
-from caffeconv.reading.prototxt.tokens import Source, decode, quote
+from caffeconv.reading.prototxt.tokens import SourceText, decode, quote
 from caffeconv.reading.prototxt.walk import Finding, Walk
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def parse_prototxt(data: bytes, filename: str) -> tuple[caffe_pb2.NetParameter, 
     Raises:
         ParseError: the bytes are not the text of a net; file, line and column are named.
     """
-    source = Source(filename, decode(data, filename))
+    source = SourceText(filename, decode(data, filename))
     try:
         walk = Walk(source)
     except ParseError as error:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from caffe_proto import caffe_pb2
+from caffe_proto import FIRST_PRIVATE_NUMBER, caffe_pb2
 from caffeconv.reading.prototxt.scalars import encode_integer
 from caffeconv.reading.wire.format import FIXED32, FIXED64, LENGTH, VARINT, encode_varint
 
@@ -16,7 +16,6 @@ __all__ = ["TYPE_WORD", "Field", "fields_of"]
 
 Role: TypeAlias = Literal["", "name of a layer", "type", "V1 type"]
 
-_FIRST_PRIVATE_NUMBER = 10000
 _PRIVATE_FIELDS = frozenset({"payload", "type_word"})
 _WIRE_TYPES = {
     FieldDescriptor.CPPTYPE_BOOL: VARINT,
@@ -73,7 +72,7 @@ def _field_of(field: Any) -> Field:
         cpp_type=field.cpp_type,
         message=field.message_type.full_name if field.message_type is not None else None,
         words={value.name: encode_integer(value.number) for value in values},
-        numbers=frozenset(encode_integer(value.number) for value in values if value.number < _FIRST_PRIVATE_NUMBER),
+        numbers=frozenset(encode_integer(value.number) for value in values if value.number < FIRST_PRIVATE_NUMBER),
         role=_ROLES.get((field.containing_type.full_name, field.name), ""),
     )
 

@@ -15,7 +15,7 @@ import string
 
 from caffeconv.errors import ParseError
 
-__all__ = ["Source", "decode", "kind_of", "quote"]
+__all__ = ["SourceText", "decode", "kind_of", "quote"]
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -49,7 +49,7 @@ _PLACEHOLDER = re.compile(
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Source:
+class SourceText:
     """A text, the name of its file, and its tokens, with an empty one behind them for the end; they go by number."""
 
     filename: str

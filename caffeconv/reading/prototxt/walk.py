@@ -17,7 +17,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from caffe_proto import caffe_pb2
 from caffeconv.reading.prototxt.fields import TYPE_WORD, Field, fields_of
 from caffeconv.reading.prototxt.scalars import WrongValue, encode_bytes, encode_number, unescape
-from caffeconv.reading.prototxt.tokens import Source, kind_of, quote
+from caffeconv.reading.prototxt.tokens import SourceText, kind_of, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ class Walk:
         ParseError: the text breaks the syntax, or a field has a value that it cannot have.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: SourceText) -> None:
         self.findings: list[Finding] = []
         self.layer_names: list[str] = []
         self.unknown: dict[str, str] = {}

@@ -25,8 +25,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from caffeconv.model import Array, Blob, Shape
-from caffeconv.reading.wire.format import FIXED32, FIXED64, LENGTH, VARINT, Buffer, Damage, Field, read_varint, walk
+from caffeconv.model import MAX_AXES, MAX_COUNT, Array, Blob, Shape
+from caffeconv.reading.wire.format import (
+    FIXED32,
+    FIXED64,
+    LENGTH,
+    VARINT,
+    Buffer,
+    Damage,
+    WireField,
+    read_varint,
+    walk_fields,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,9 +65,6 @@ _RAW_DTYPES: Final = {0: "<f8", 1: "<f4", 2: "<f2", 3: "<i4", 4: "<u4", 5: "|b1"
 _FLOAT32: Final = np.dtype("<f4")
 _FLOAT64: Final = np.dtype("<f8")
 
-_MAX_AXES: Final = 32
-_INT_MAX: Final = (1 << 31) - 1
-
 
 def read_blob(buffer: Buffer, start: int, end: int) -> Blob:
     """The blob whose BlobProto is `buffer[start:end]`.
@@ -67,8 +74,8 @@ def read_blob(buffer: Buffer, start: int, end: int) -> Blob:
     Raises: Damage.
     """
     scalars: dict[int, int] = {}
-    fields: dict[int, list[Field]] = {}
-    for field in walk(buffer, start, end):
+    fields: dict[int, list[WireField]] = {}
+    for field in walk_fields(buffer, start, end):
         tag = field[0]
         if tag & 7 == VARINT:
             scalars[tag >> 3] = field[4]
@@ -85,7 +92,7 @@ def read_blob(buffer: Buffer, start: int, end: int) -> Blob:
     return Blob(values.reshape(shape), legacy)
 
 
-def _values(buffer: Buffer, dialect: _Dialect, scalars: dict[int, int], fields: dict[int, list[Field]]) -> Array:
+def _values(buffer: Buffer, dialect: _Dialect, scalars: dict[int, int], fields: dict[int, list[WireField]]) -> Array:
     """All values in file order: raw data before doubles before floats, as NVCaffe and Caffe do."""
     raw = [field for field in fields.get(_RAW_DATA, ()) if field[0] & 7 == LENGTH]
     doubles = _pieces(buffer, fields.get(_DOUBLE_DATA, ()), _FLOAT64, FIXED64)
@@ -103,13 +110,13 @@ def _values(buffer: Buffer, dialect: _Dialect, scalars: dict[int, int], fields: 
     return values
 
 
-def _pieces(buffer: Buffer, fields: Sequence[Field], dtype: np.dtype[np.generic], unpacked: int) -> list[Array]:
+def _pieces(buffer: Buffer, fields: Sequence[WireField], dtype: np.dtype[np.generic], unpacked: int) -> list[Array]:
     """One view for each packed chunk and each unpacked run that is not empty."""
     views = [_view(buffer, field, dtype) for field in fields if field[0] & 7 in (LENGTH, unpacked)]
     return [view for view in views if view.size]
 
 
-def _view(buffer: Buffer, field: Field, dtype: np.dtype[np.generic]) -> Array:
+def _view(buffer: Buffer, field: WireField, dtype: np.dtype[np.generic]) -> Array:
     tag, begin, start, end, _ = field
     if tag & 7 != LENGTH:
         stride = start - begin + dtype.itemsize
@@ -120,24 +127,24 @@ def _view(buffer: Buffer, field: Field, dtype: np.dtype[np.generic]) -> Array:
     return np.ndarray((count,), dtype, buffer, start)
 
 
-def _shape(buffer: Buffer, fields: Sequence[Field]) -> Shape:
+def _shape(buffer: Buffer, fields: Sequence[WireField]) -> Shape:
     """The dimensions of BlobShape (field 1, int64, packed or not); none at all is a scalar."""
     dims: list[int] = []
     for outer, _, start, end, _ in fields:
         if outer & 7 != LENGTH:
             continue
-        for tag, _, first, last, value in walk(buffer, start, end):
+        for tag, _, first, last, value in walk_fields(buffer, start, end):
             if tag == 1 << 3 | VARINT:
                 dims.append(value)
             elif tag == 1 << 3 | LENGTH:
-                while first < last and len(dims) <= _MAX_AXES:
+                while first < last and len(dims) <= MAX_AXES:
                     if (value := buffer[first]) < 0x80:
                         first += 1
                     else:
                         value, first = read_varint(buffer, first, last)
                     dims.append(value)
-            if len(dims) > _MAX_AXES:
-                raise Damage(f"more than {_MAX_AXES} axes")
+            if len(dims) > MAX_AXES:
+                raise Damage(f"more than {MAX_AXES} axes")
     return tuple([dim - (dim >> 63 << 64) for dim in dims])
 
 
@@ -154,5 +161,5 @@ def _check(shape: Shape, size: int) -> None:
     count = math.prod(shape)
     if count != size:
         raise Damage(f"shape {shape} needs {count} values, got {size}")
-    if not count and math.prod(dim or 1 for dim in shape) > _INT_MAX:
+    if not count and math.prod(dim or 1 for dim in shape) > MAX_COUNT:
         raise Damage(f"shape {shape} is beyond Caffe's limits")

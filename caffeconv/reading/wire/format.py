@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = [
-    "FIXED32", "FIXED64", "LENGTH", "VARINT", "Buffer", "Cut", "Damage", "Field",
-    "as_utf8", "encode_varint", "read_varint", "walk",
+    "FIXED32", "FIXED64", "LENGTH", "VARINT", "Buffer", "Cut", "Damage", "WireField",
+    "as_utf8", "encode_varint", "read_varint", "walk_fields",
 ]  # fmt: skip
 
 Buffer: TypeAlias = mmap.mmap | bytes
-Field: TypeAlias = tuple[int, int, int, int, int]
+WireField: TypeAlias = tuple[int, int, int, int, int]
 """`(tag, begin, start, end, value)`: the field is `buffer[begin:end]`, what follows its tag and length is
 `buffer[start:end]`; `value` is the number of a VARINT and the stored length of a LENGTH field, else 0."""
 
@@ -52,7 +52,7 @@ class Cut(Damage):
     """The message ends in the middle of a field."""
 
 
-def walk(buffer: Buffer, position: int, limit: int) -> Iterator[Field]:
+def walk_fields(buffer: Buffer, position: int, limit: int) -> Iterator[WireField]:
     """Yield the fields of the message `buffer[position:limit]` without touching their contents.
 
     Equal FIXED32 or FIXED64 fields in a row (an array that was not packed) come as one field that spans them all.

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from caffe_proto import FIRST_PRIVATE_NUMBER
 from caffe_proto.caffe_pb2 import LayerParameter, NetParameter, V0LayerParameter, V1LayerParameter
 from caffeconv.catalogue import LAYER_TYPES
-from caffeconv.reading.wire.format import LENGTH, as_utf8, encode_varint, walk
+from caffeconv.reading.wire.format import LENGTH, as_utf8, encode_varint, walk_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,11 +25,9 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 __all__ = [
-    "CAFFE_V1_NUMBERS", "NET_FIELDS", "TYPE_WORD", "V0", "V1", "V2", "LayerForm",
+    "CAFFE_V1_NUMBERS", "NET_FIELDS", "TYPE_WORD_NUMBER", "V0", "V1", "V2", "LayerForm",
     "descriptor_of", "encode_field", "recode", "strings_of",
 ]  # fmt: skip
-
-_PRIVATE: Final = 10000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +57,7 @@ def _numbers(descriptor: Descriptor, names: Iterable[str]) -> frozenset[int]:
 
 
 def _caffes(descriptor: Descriptor, *without: str) -> frozenset[int]:
-    names = (field.name for field in descriptor.fields if field.number < _PRIVATE)
+    names = (field.name for field in descriptor.fields if field.number < FIRST_PRIVATE_NUMBER)
     return _numbers(descriptor, set(names).difference(without))
 
 
@@ -92,9 +91,9 @@ V0: Final = LayerForm(
 )
 NET_FIELDS: Final = _caffes(descriptor_of(NetParameter), "layer", "layers")
 CAFFE_V1_NUMBERS: Final = frozenset(
-    value.number for value in V1LayerParameter.LayerType.DESCRIPTOR.values if value.number < _PRIVATE
+    value.number for value in V1LayerParameter.LayerType.DESCRIPTOR.values if value.number < FIRST_PRIVATE_NUMBER
 )
-TYPE_WORD: Final = V1LayerParameter.DESCRIPTOR.fields_by_name["type_word"].number
+TYPE_WORD_NUMBER: Final = V1LayerParameter.DESCRIPTOR.fields_by_name["type_word"].number
 """Own field of V1LayerParameter for a type that Caffe 1.0 does not have."""
 
 
@@ -121,7 +120,7 @@ def recode(message: bytes, descriptor: Descriptor) -> bytes:
         return message
     table = strings_of(descriptor)
     parts: list[bytes] = []
-    for tag, begin, start, end, _ in walk(message, 0, len(message)):
+    for tag, begin, start, end, _ in walk_fields(message, 0, len(message)):
         number = tag >> 3
         if tag & 7 != LENGTH or number not in table:
             parts.append(message[begin:end])

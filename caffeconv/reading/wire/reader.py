@@ -11,11 +11,11 @@ from caffe_proto.caffe_pb2 import BlobProto, LayerParameter, NetParameter, V0Lay
 from caffeconv.errors import ParseError
 from caffeconv.model import Blob, Note
 from caffeconv.reading.wire.blobs import read_blob
-from caffeconv.reading.wire.format import LENGTH, VARINT, Damage, Field, as_utf8, encode_varint, walk
+from caffeconv.reading.wire.format import LENGTH, VARINT, Damage, WireField, as_utf8, encode_varint, walk_fields
 from caffeconv.reading.wire.forms import (
     CAFFE_V1_NUMBERS,
     NET_FIELDS,
-    TYPE_WORD,
+    TYPE_WORD_NUMBER,
     V0,
     V1,
     V2,
@@ -80,7 +80,7 @@ class Reader:
         net = NetParameter()
         parts: list[_Part] = []
         try:
-            for field in walk(self._buffer, 0, len(self._buffer)):
+            for field in walk_fields(self._buffer, 0, len(self._buffer)):
                 tag, _, start, end, length = field
                 if tag in (_LAYER, _LAYERS):
                     self._layers += 1
@@ -109,18 +109,18 @@ class Reader:
     def _read_layer(self, message: _AnyLayer, form: LayerForm, start: int, end: int) -> None:
         """Fill `message` with what may go through of the layer at `start`, and read its blobs."""
         parts: list[_Part] = []
-        own: list[Field] = []
+        own: list[WireField] = []
         word = ""
         blobs = 0
         blobs_tag = form.blobs << 3 | LENGTH
-        for field in walk(self._buffer, start, end):
+        for field in walk_fields(self._buffer, start, end):
             tag, _, first, last, value = field
             number = tag >> 3
             if tag == blobs_tag:
                 parts.append((number, encode_field(number, _PAYLOAD + encode_varint(len(self.blobs)))))
                 self._blob = blobs
                 if last - first < value:
-                    collections.deque(walk(self._buffer, first, last), maxlen=0)
+                    collections.deque(walk_fields(self._buffer, first, last), maxlen=0)
                     continue
                 self.blobs.append(read_blob(self._buffer, first, last))
                 self._blob = None
@@ -128,7 +128,7 @@ class Reader:
             elif tag == _V0_LAYER and isinstance(message, V1LayerParameter):
                 self._read_layer(message.layer, V0, first, last)
             elif form is V1 and tag == _V1_TYPE and value not in CAFFE_V1_NUMBERS:
-                parts.append((TYPE_WORD, encode_field(TYPE_WORD, str(value).encode())))
+                parts.append((TYPE_WORD_NUMBER, encode_field(TYPE_WORD_NUMBER, str(value).encode())))
             elif number in form.always:
                 parts.append(self._part(field, form.descriptor))
                 if number == form.name and tag & 7 == LENGTH:
@@ -141,7 +141,7 @@ class Reader:
         parts += [self._part(field, form.descriptor) for field in own if field[0] >> 3 in wanted]
         self._merge(message, parts)
 
-    def _part(self, field: Field, descriptor: Descriptor) -> _Part:
+    def _part(self, field: WireField, descriptor: Descriptor) -> _Part:
         """A field for the bindings; strings that are not UTF-8, which they could not hand out, are made so."""
         tag, begin, start, end, _ = field
         number = tag >> 3
