@@ -8,7 +8,7 @@ from typing import Any
 from caffeconv.keras.adjust.backends import for_backend
 from caffeconv.keras.adjust.renaming import rename_layers
 from caffeconv.keras.conversion import convert
-from caffeconv.model import Net, Result, StrPath
+from caffeconv.model import Net, Result, StrPath, whole
 from caffeconv.net import insert_splits, settle_shapes
 from caffeconv.net.loading import load_net
 from caffeconv.writing.outputs import output_path
@@ -83,7 +83,7 @@ def convert_caffemodel_to_dict(
 
     Returns:
         For each layer, as a running Caffe would list them, a dict with `name`, `type`, `weights` (list of float32
-        arrays), `bottoms` and `tops` (lists of `(blob name, shape)`; the shape is `None` where it cannot be known).
+        arrays), `bottoms` and `tops` (lists of `(blob name, shape)`; the shape is `None` where it is not wholly known).
 
     Raises:
         CaffeconvError: one of its kinds; no file is written then, and an existing one is left as it was.
@@ -109,8 +109,8 @@ def _as_dicts(net: Net) -> list[dict[str, Any]]:
             "name": layer.name,
             "type": layer.type,
             "weights": [np.array(blob.array, dtype=np.float32, order="C") for blob in layer.blobs],
-            "bottoms": list(zip(layer.bottoms, layer.bottom_shapes, strict=True)),
-            "tops": list(zip(layer.tops, layer.top_shapes, strict=True)),
+            "bottoms": list(zip(layer.bottoms, map(whole, layer.bottom_shapes), strict=True)),
+            "tops": list(zip(layer.tops, map(whole, layer.top_shapes), strict=True)),
         }
         for layer in net.layers
     ]

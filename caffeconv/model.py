@@ -19,21 +19,27 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_AXES", "MAX_COUNT", "Array", "Blob", "KerasCall", "Layer", "LayerWeights", "MaybeShape", "Net", "Note",
-    "PartialShape", "Result", "Shape", "Source", "StrPath", "Weight",
+    "PartialShape", "Result", "Shape", "Source", "StrPath", "Weight", "whole",
 ]  # fmt: skip
 
 Array: TypeAlias = npt.NDArray[Any]
 StrPath: TypeAlias = str | os.PathLike[str]
 Shape: TypeAlias = tuple[int, ...]
-MaybeShape: TypeAlias = Shape | None
-"""The shape of a blob of the net, or `None` where it cannot be known."""
 PartialShape: TypeAlias = tuple[int | None, ...]
 """A shape of known rank in which `None` stands for a size that cannot be known."""
+MaybeShape: TypeAlias = PartialShape | None
+"""The shape of a blob of the net, or `None` where not even its rank can be known."""
 
 MAX_AXES = 32
 """The most axes of a blob (`include/caffe/blob.hpp`)."""
 MAX_COUNT = 2**31 - 1
 """The most elements of a blob, and the greatest value of Caffe's `int`."""
+
+
+def whole(shape: MaybeShape) -> Shape | None:
+    """A shape all of whose sizes are known, or else `None`."""
+    sizes = tuple(size for size in shape if size is not None) if shape is not None else ()
+    return sizes if shape is not None and len(sizes) == len(shape) else None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -91,10 +91,10 @@ def print_net(net: Net) -> None:
 
 
 def readable_shape(shape: MaybeShape) -> str:
-    """`64×3×7×7`; `scalar` for no axes, `?` where it is not known."""
+    """`64×3×7×7`; `scalar` for no axes, `?` for what is not known."""
     if shape is None:
         return "?"
-    return "×".join(map(str, shape)) or "scalar"
+    return "×".join("?" if size is None else str(size) for size in shape) or "scalar"
 
 
 def _unusual_type(dtype: str) -> str:

@@ -52,7 +52,7 @@ def build_net(name: str, params: Iterable[LayerParameter], input_shapes: Mapping
         if not param.bottom:
             tops = tuple(input_shapes.get(top, shape) for top, shape in zip(param.top, tops, strict=True))
             unused_inputs.difference_update(param.top)
-        if reason is not None and None in tops:
+        if reason is not None and any(shape is None or None in shape for shape in tops):
             notes.append(Note("warning" if refused else "info", param.name, reason))
         notes.extend(_repeated_tops(param, makers))
         layers.append(

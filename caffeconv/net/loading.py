@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from caffeconv.errors import MismatchError, UnsupportedError
 from caffeconv.model import Net, Shape, StrPath
 from caffeconv.net import ALL, State, StoredLayer, build_net, join_weights, keep_layers
+from caffeconv.net.settling import settle_from_blobs
 from caffeconv.net.shapes.axes import checked
 from caffeconv.reading import Contents, Kind, read_contents
 
@@ -139,7 +140,7 @@ def _assemble(
             )
             for layer in weights.net.layer
         ]
-        net = join_weights(net, stored, allow_missing, left_out)
+        net = settle_from_blobs(join_weights(net, stored, allow_missing, left_out))
     return dataclasses.replace(net, notes=(*notes, *net.notes))
 
 

@@ -4,7 +4,7 @@ The file is a list with a dict for every layer:
 
     {"name": str, "type": str, "weights": [array, …], "bottoms": [(blob name, shape), …], "tops": […]}
 
-Shapes are tuples of int, or None where unknown. The arrays are float32, C-contiguous and writable.
+Shapes are tuples of int, or None where they are not wholly known. The arrays are float32, C-contiguous and writable.
 
 The opcodes are written here, not by `pickle`, for two reasons. NumPy pickles an array as a call of a private function
 of `numpy._core` (before NumPy 2: `numpy.core`), which the other half of the NumPys in use has not got under this name.
@@ -22,7 +22,7 @@ import pickle
 import struct
 from typing import TYPE_CHECKING
 
-from caffeconv.model import StrPath
+from caffeconv.model import StrPath, whole
 from caffeconv.writing.atomic import replacing
 from caffeconv.writing.offsets import writes_at
 from caffeconv.writing.tiles import Piece, Progress, copy_pieces
@@ -93,7 +93,8 @@ def _array_start(array: Array) -> bytes:
 
 def _edges(names: Sequence[str], shapes: Sequence[MaybeShape]) -> bytes:
     pairs = zip(names, shapes, strict=True)
-    items = (_string(name) + (pickle.NONE if shape is None else _shape(shape)) + pickle.TUPLE2 for name, shape in pairs)
+    known = ((name, whole(shape)) for name, shape in pairs)
+    items = (_string(name) + (pickle.NONE if shape is None else _shape(shape)) + pickle.TUPLE2 for name, shape in known)
     return pickle.EMPTY_LIST + pickle.MARK + b"".join(items) + pickle.APPENDS
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from caffeconv.net.shapes.axes import canonical_axis
-from caffeconv.net.shapes.row import NOT_KNOWN, SAME_SHAPE, Blobs, MaybeShapes, Row, Shapes, of_known
+from caffeconv.net.shapes.row import NOT_KNOWN, SAME_SHAPE, MaybeShapes, Row, Shapes, of_known
 from caffeconv.net.shapes.sizes import size_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def _softmax(param: LayerParameter, bottoms: Shapes) -> Shapes:
     return bottoms[:1]
 
 
-def _prelu_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
+def _prelu_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     """Slopes (C), or one slope () if `channel_shared`. `prelu_layer.cpp`."""
     return ((),) if param.prelu_param.channel_shared else ((size_of(bottoms[0], 1),),)
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from caffeconv.model import MAX_AXES, MaybeShape, PartialShape
+from caffeconv.model import MAX_AXES, PartialShape, Shape
 from caffeconv.net.shapes.axes import canonical_axis, require_rank, share_sizes
 from caffeconv.net.shapes.params import optional, required
-from caffeconv.net.shapes.row import NOT_KNOWN, Blobs, MaybeShapes, Row, Shapes, of_known
+from caffeconv.net.shapes.row import NOT_KNOWN, MaybeShapes, Row, Shapes, of_known
 from caffeconv.net.shapes.sizes import divided, size_of, with_bias
 from caffeconv.net.shapes.windows import Window, convolution_windows, kernel_sizes, spatial_windows
 
@@ -45,9 +45,8 @@ def _deconvolution(param: LayerParameter, bottoms: Shapes) -> Shapes:
 
 
 def _convolve(param: LayerParameter, bottoms: Shapes, size_along: Callable[[Window, int], int]) -> Shapes:
-    share_sizes(bottoms)
+    shape = share_sizes(bottoms)
     settings = param.convolution_param
-    shape = bottoms[0]
     axis = canonical_axis(settings.axis, len(shape))
     windows = convolution_windows(settings, len(shape) - axis - 1)
     if settings.num_output < 1:
@@ -70,9 +69,8 @@ def _depthwise_convolution(param: LayerParameter, bottoms: Shapes) -> Shapes:
 
 def _im2col(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """`Im2col`: (N, C, spatial…) to (N, C · kernel elements, spatial…); every bottom gives a top."""
-    share_sizes(bottoms)
+    shape = share_sizes(bottoms)
     settings = param.convolution_param
-    shape = bottoms[0]
     axis = canonical_axis(settings.axis, len(shape))
     windows = convolution_windows(settings, len(shape) - axis - 1)
     channels = shape[axis] * math.prod(window.kernel for window in windows)
@@ -97,7 +95,7 @@ def _local(param: LayerParameter, bottoms: Shapes) -> Shapes:
     return ((num, required(settings, "num_output"), *map(_convolved_size, windows, sizes)),)
 
 
-def _kernel(settings: ConvolutionParameter, bottom: MaybeShape) -> PartialShape:
+def _kernel(settings: ConvolutionParameter, bottom: Shape | None) -> Shape:
     """The spatial axes of a kernel; over an unknown bottom those of an image, unless the parameter says otherwise."""
     if bottom is not None:
         return kernel_sizes(settings, len(bottom) - canonical_axis(settings.axis, len(bottom)) - 1)
@@ -108,7 +106,7 @@ def _kernel(settings: ConvolutionParameter, bottom: MaybeShape) -> PartialShape:
     return kernel_sizes(settings, axes)
 
 
-def _convolution_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
+def _convolution_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     """Weights (O, C / group, kernel…), bias (O). `base_conv_layer.cpp`."""
     settings = param.convolution_param
     divided(settings.num_output, settings.group)
@@ -117,7 +115,7 @@ def _convolution_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
     return with_bias(weights, settings.num_output, settings.bias_term)
 
 
-def _deconvolution_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
+def _deconvolution_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     """Weights (C, O / group, kernel…), bias (O). `base_conv_layer.cpp` with `reverse_dimensions`."""
     settings = param.convolution_param
     inputs = size_of(bottoms[0], settings.axis)
@@ -126,14 +124,14 @@ def _deconvolution_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
     return with_bias(weights, settings.num_output, settings.bias_term)
 
 
-def _depthwise_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
+def _depthwise_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     """Weights (O, 1, kh, kw), bias (O), of the forks' types; O is `num_output`, or C where that is not given."""
     settings = param.convolution_param
     outputs = settings.num_output or size_of(bottoms[0], 1)
     return with_bias((outputs, 1, *kernel_sizes(settings, 2)), outputs, settings.bias_term)
 
 
-def _convolution_3d_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
+def _convolution_3d_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     """Weights (O, C, kernel_depth, k, k), bias (1, 1, 1, 1, O), of C3D."""
     settings = optional(param, "convolution3d_param") or param.convolution_param
     kernel = (required(settings, "kernel_depth"), *kernel_sizes(settings, 2))
@@ -141,15 +139,35 @@ def _convolution_3d_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
     return (weights, (1, 1, 1, 1, settings.num_output)) if settings.bias_term else (weights,)
 
 
+def _bottom_of_kernel(param: LayerParameter, kernel: Shape) -> PartialShape | None:
+    """(O, C / group, k…) -> (N, C, axes…)."""
+    settings = param.convolution_param
+    if settings.axis != 1 or len(kernel) < 3:
+        return None
+    return None, kernel[1] * max(settings.group, 1), *(None for _ in kernel[2:])
+
+
+def _bottom_of_transposed_kernel(param: LayerParameter, kernel: Shape) -> PartialShape | None:
+    """(C, O / group, k…) -> (N, C, axes…)."""
+    if param.convolution_param.axis != 1 or len(kernel) < 3:
+        return None
+    return None, kernel[0], *(None for _ in kernel[2:])
+
+
+def _bottom_of_kernels(param: LayerParameter, kernel: Shape) -> PartialShape | None:
+    """(O, 1, k…) of the forks' depthwise types -> (N, C, axes…); O may be a multiple of C."""
+    return None, None, *(None for _ in kernel[2:])
+
+
 ROWS = {
-    "Convolution":          Row(1, of_known(_convolution), _convolution_blobs),
-    "Deconvolution":        Row(1, of_known(_deconvolution), _deconvolution_blobs),
+    "Convolution":          Row(1, of_known(_convolution), _convolution_blobs, bottom=_bottom_of_kernel),
+    "Deconvolution":        Row(1, of_known(_deconvolution), _deconvolution_blobs, bottom=_bottom_of_transposed_kernel),
     "Im2col":               Row(1, of_known(_im2col)),
-    "CConvolution":         Row(1, of_known(_convolution)),
+    "CConvolution":         Row(1, of_known(_convolution), bottom=_bottom_of_kernel),
     "Convolution3D":        Row(1, of_known(_convolution_3d), _convolution_3d_blobs),
     "ConvolutionBNFixed":   Row(1, of_known(_convolution)),
-    "ConvolutionDepthwise": Row(1, of_known(_depthwise_convolution), _depthwise_blobs),
+    "ConvolutionDepthwise": Row(1, of_known(_depthwise_convolution), _depthwise_blobs, bottom=_bottom_of_kernels),
     "Deconvolution3D":      NOT_KNOWN,
     "Local":                Row(1, of_known(_local)),
-    "SqueezeConvolution":   Row(1, of_known(_convolution)),
+    "SqueezeConvolution":   Row(1, of_known(_convolution), bottom=_bottom_of_kernel),
 }  # fmt: skip

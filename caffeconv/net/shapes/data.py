@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from caffeconv.model import MaybeShape
-from caffeconv.net.shapes.axes import declared_shape
-from caffeconv.net.shapes.row import Blobs, MaybeShapes, Row, nothing
+from caffeconv.model import Shape
+from caffeconv.net.shapes.axes import UNKNOWN, declared_shape
+from caffeconv.net.shapes.row import MaybeShapes, Row, Shapes, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,13 +53,14 @@ def _memory_data(param: LayerParameter, bottoms: MaybeShapes) -> MaybeShapes:
 
 
 def _data(param: LayerParameter, bottoms: MaybeShapes) -> MaybeShapes:
-    """`Data`: the images' shape stands in the database, the labels are (N)."""
-    return None, _labels(param.data_param.batch_size)
+    """`Data`: images (N, C, H, W) of a database, where C stands, and the size if they are not cropped; labels (N)."""
+    return _cropped(param, param.data_param.batch_size), _labels(param.data_param.batch_size)
 
 
 def _window_data(param: LayerParameter, bottoms: MaybeShapes) -> MaybeShapes:
-    """`WindowData`: the number of channels stands in the window file, the labels are (N)."""
-    return None, _labels(param.window_data_param.batch_size)
+    """`WindowData`: images (N, C, H, W), with C from the window file, and labels (N)."""
+    settings = param.window_data_param
+    return _cropped(param, settings.batch_size, settings.crop_size), _labels(settings.batch_size)
 
 
 def _image_data(param: LayerParameter, bottoms: MaybeShapes) -> MaybeShapes:
@@ -67,13 +68,17 @@ def _image_data(param: LayerParameter, bottoms: MaybeShapes) -> MaybeShapes:
     settings = param.image_data_param
     channels = 3 if settings.is_color else 1
     crop = param.transform_param.crop_size
-    height, width = (crop, crop) if crop else (settings.new_height, settings.new_width)
-    labels = _labels(settings.batch_size)
-    return (settings.batch_size, channels, height, width) if labels and height and width else None, labels
+    height, width = (crop, crop) if crop else (settings.new_height or UNKNOWN, settings.new_width or UNKNOWN)
+    return (settings.batch_size or UNKNOWN, channels, height, width), _labels(settings.batch_size)
 
 
-def _labels(batch_size: int) -> MaybeShape:
-    return (batch_size,) if batch_size else None
+def _cropped(param: LayerParameter, batch_size: int, own_crop: int = 0) -> Shape:
+    crop = param.transform_param.crop_size or own_crop or UNKNOWN
+    return batch_size or UNKNOWN, UNKNOWN, crop, crop
+
+
+def _labels(batch_size: int) -> Shape:
+    return (batch_size or UNKNOWN,)
 
 
 def _for_each_top(param: LayerParameter, given: Sequence[_T], what: str) -> tuple[_T, ...]:
@@ -83,7 +88,7 @@ def _for_each_top(param: LayerParameter, given: Sequence[_T], what: str) -> tupl
     return tuple(given) if len(given) == len(param.top) else (given[0],) * len(param.top)
 
 
-def _parameter_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
+def _parameter_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     """The one blob that the layer puts out. `include/caffe/layers/parameter_layer.hpp`."""
     return (declared_shape(param.parameter_param.shape),)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from caffeconv.model import Shape
-from caffeconv.net.shapes.axes import require_rank
+from caffeconv.net.shapes.axes import UNKNOWN, require_rank
 from caffeconv.net.shapes.params import optional, required
 from caffeconv.net.shapes.row import MaybeShapes, Row, Shapes, nothing, of_known
+from caffeconv.net.shapes.sizes import size_of
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
@@ -63,38 +64,38 @@ def _detection_output(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     return ((1, 1, 1, 7),)
 
 
-def _roi_pooling(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _roi_pooling(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     """`ROIPooling`: (N, C, H, W) and R regions to (R, C, pooled_h, pooled_w)."""
     return (_pooled_regions(param, "roi_pooling_param", bottoms),)
 
 
-def _roi_align(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _roi_align(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     """`ROIAlign`: (N, C, H, W) and R regions to (R, C, pooled_h, pooled_w)."""
     return (_pooled_regions(param, "roi_align_param", bottoms),)
 
 
-def _pooled_regions(param: LayerParameter, settings_name: str, bottoms: Shapes) -> Shape:
+def _pooled_regions(param: LayerParameter, settings_name: str, bottoms: MaybeShapes) -> Shape:
     settings = required(param, settings_name)
-    channels = require_rank(bottoms[0], 4)[1]
-    return bottoms[1][0], channels, required(settings, "pooled_h"), required(settings, "pooled_w")
+    channels = UNKNOWN if bottoms[0] is None else require_rank(bottoms[0], 4)[1]
+    return size_of(bottoms[1], 0), channels, required(settings, "pooled_h"), required(settings, "pooled_w")
 
 
-def _position_sensitive_roi_pooling(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _position_sensitive_roi_pooling(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     """R-FCN's `PSROIPooling`: R regions to (R, output_dim, group_size, group_size)."""
     settings = required(param, "psroi_pooling_param")
     bins = required(settings, "group_size")
-    return ((bottoms[1][0], required(settings, "output_dim"), bins, bins),)
+    return ((size_of(bottoms[1], 0), required(settings, "output_dim"), bins, bins),)
 
 
 _YOLO = Row(1, nothing, unknown="the number of detections depends on the images")
 
 ROWS = {
     "DetectionOutput":       Row(3, _detection_output),
-    "PSROIPooling":          Row(2, of_known(_position_sensitive_roi_pooling)),
+    "PSROIPooling":          Row(2, _position_sensitive_roi_pooling),
     "PriorBox":              Row(1, of_known(_prior_box)),
     "PriorBoxClustered":     Row(1, of_known(_prior_box_clustered)),
-    "ROIAlign":              Row(2, of_known(_roi_align)),
-    "ROIPooling":            Row(2, of_known(_roi_pooling)),
+    "ROIAlign":              Row(2, _roi_align),
+    "ROIPooling":            Row(2, _roi_pooling),
     "YoloDetectionOutput":   _YOLO,
     "Yolov3DetectionOutput": _YOLO,
 }  # fmt: skip

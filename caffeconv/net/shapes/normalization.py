@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from caffeconv.net.shapes.axes import canonical_axis, require_rank
 from caffeconv.net.shapes.params import optional, required
-from caffeconv.net.shapes.row import NOT_KNOWN, SAME_SHAPE, Blobs, MaybeShapes, Row, Shapes, of_known
+from caffeconv.net.shapes.row import NOT_KNOWN, SAME_SHAPE, MaybeShapes, Row, Shapes, of_known
 from caffeconv.net.shapes.sizes import size_of
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ def _mvn(param: LayerParameter, bottoms: Shapes) -> Shapes:
     return (shape + (1,) * (4 - len(shape)),)
 
 
-def _batch_norm_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
+def _batch_norm_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     """Mean (C), variance (C), factor (1). `batch_norm_layer.cpp`."""
     channels = size_of(bottoms[0], 1)
     return (channels,), (channels,), (1,)
 
 
-def _normalize_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
+def _normalize_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     """SSD's factors (C), or () if `channel_shared`; the fork that knows no `norm_param` has no weights here."""
     settings = required(param, "norm_param")
     shared = optional(settings, "channel_shared")

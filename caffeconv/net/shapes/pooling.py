@@ -37,7 +37,8 @@ def _pooling(param: LayerParameter, bottoms: Shapes) -> Shapes:
     ceil = optional(settings, "ceil_mode")
     if ceil is None:
         ceil = settings.round_mode != _FLOOR
-    top = (*shape[:2], *_pooled_sizes(windows, shape[2:], ceil))
+    sizes = (1,) * axes if settings.global_pooling else tuple(_pooled_sizes(windows, shape[2:], ceil))
+    top = (*shape[:2], *sizes)
     return top, top
 
 

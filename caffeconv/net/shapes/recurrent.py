@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caffeconv.model import PartialShape
-from caffeconv.net.shapes.axes import require_rank
+from caffeconv.model import Shape
+from caffeconv.net.shapes.axes import agree, merged_sizes, require_rank
 from caffeconv.net.shapes.params import optional, required
-from caffeconv.net.shapes.row import Blobs, MaybeShapes, Row, Shapes, of_known
+from caffeconv.net.shapes.row import MaybeShapes, Row, Shapes, of_known
 from caffeconv.net.shapes.sizes import count_from
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def _recurrent(param: LayerParameter, bottoms: Shapes, states: int) -> Shapes:
     inputs, continuation = bottoms[:2]
     if len(inputs) < 3:
         raise ValueError(f"the bottom has {len(inputs)} axes, expected 3 or more")
-    if continuation != inputs[:2]:
+    if not agree(continuation, inputs[:2]):
         raise ValueError(f"continuation indicators of shape {continuation} for a sequence of shape {inputs}")
-    length, streams = inputs[:2]
+    length, streams = merged_sizes((continuation, inputs[:2]))
     top = (length, streams, settings.num_output)
     return (top, *[(1, *top[1:])] * states) if settings.expose_hidden else (top,)
 
@@ -53,7 +53,7 @@ def _lstm_unit(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """`LSTMUnit`: the new cell and hidden state, each like the cell state (1, N, H) in bottom 0."""
     cell, gates = bottoms[:2]
     require_rank(cell, 3)
-    if cell[0] != 1 or gates != (*cell[:2], 4 * cell[2]):
+    if cell[0] != 1 or not agree(gates, (*cell[:2], 4 * cell[2])):
         raise ValueError(f"gates of shape {gates} for a cell state of shape {cell}")
     return cell, cell
 
@@ -72,7 +72,7 @@ def _continuation_indicator(param: LayerParameter, bottoms: MaybeShapes) -> Shap
     return ((required(settings, "time_step"), required(settings, "batch_size")),)
 
 
-def _lstm_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
+def _lstm_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     """W_xc (4H, D), b_c (4H), with a static input W_xc_static (4H, Ds), W_hc (4H, H). `lstm_layer.cpp`."""
     hidden = param.recurrent_param.num_output
     inputs, static = _recurrent_inputs(param, bottoms, states=2)
@@ -80,7 +80,7 @@ def _lstm_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
     return (4 * hidden, inputs), (4 * hidden,), *statics, (4 * hidden, hidden)
 
 
-def _rnn_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
+def _rnn_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     """W_xh (H, D), b_h (H), with a static input W_xh_static (H, Ds), W_hh (H, H), W_ho (H, H), b_o (H).
 
     `rnn_layer.cpp`.
@@ -91,7 +91,7 @@ def _rnn_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Blobs:
     return (hidden, inputs), (hidden,), *statics, (hidden, hidden), (hidden, hidden), (hidden,)
 
 
-def _recurrent_inputs(param: LayerParameter, bottoms: MaybeShapes, states: int) -> tuple[int | None, PartialShape]:
+def _recurrent_inputs(param: LayerParameter, bottoms: MaybeShapes, states: int) -> tuple[int, Shape]:
     """The size of an input, and that of the static input if there is one. `recurrent_layer.cpp`."""
     _require_plain(param.recurrent_param)
     others = 2 + states * param.recurrent_param.expose_hidden

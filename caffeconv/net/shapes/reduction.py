@@ -30,7 +30,7 @@ def _arg_max(param: LayerParameter, bottoms: Shapes) -> Shapes:
     else:
         candidates = math.prod(shape[1:])
         shape = [shape[0], 1 + settings.out_max_val, settings.top_k, *[1] * (len(shape) - 3)]
-    if not 1 <= settings.top_k <= candidates:
+    if settings.top_k < 1 or settings.top_k > candidates:
         raise ValueError(f"the top {settings.top_k} of {candidates}")
     return (tuple(shape),)
 

@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from caffeconv.model import MAX_AXES, Shape
-from caffeconv.net.shapes.axes import canonical_axis, require_rank
+from caffeconv.net.shapes.axes import UNKNOWN, canonical_axis, require_rank
 from caffeconv.net.shapes.params import optional, required
-from caffeconv.net.shapes.row import SAME_SHAPE, Row, Shapes, of_known
+from caffeconv.net.shapes.row import SAME_SHAPE, MaybeShapes, Row, Shapes, of_known
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["ROWS"]
 
 
-def _flatten(param: LayerParameter, bottoms: Shapes) -> Shapes:
+def _flatten(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     """`Flatten`: the axes from `axis` to `end_axis` become one."""
-    shape = bottoms[0]
+    shape, (first, last) = bottoms[0], (param.flatten_param.axis, param.flatten_param.end_axis)
+    if shape is None:
+        return ((UNKNOWN,) * (first + 1),) if 0 <= first < MAX_AXES and last == -1 else ()
     start = canonical_axis(param.flatten_param.axis, len(shape))
     stop = canonical_axis(param.flatten_param.end_axis, len(shape)) + 1
     if start > stop:
@@ -89,7 +91,7 @@ def _reorganize(param: LayerParameter, bottoms: Shapes) -> Shapes:
 
 
 ROWS = {
-    "Flatten":        Row(1, of_known(_flatten)),
+    "Flatten":        Row(1, _flatten),
     "Reshape":        Row(1, of_known(_reshape)),
     "Permute":        Row(1, of_known(_permute)),
     "Reorg":          Row(1, of_known(_reorganize)),

@@ -5,19 +5,19 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, TypeAlias
 
-from caffeconv.model import MaybeShape, PartialShape, Shape
+from caffeconv.model import PartialShape, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from caffe_proto.caffe_pb2 import LayerParameter
 
-__all__ = ["NOT_KNOWN", "SAME_SHAPE", "Blobs", "MaybeShapes", "Row", "Shapes", "nothing", "of_known"]
+__all__ = ["NOT_KNOWN", "SAME_SHAPE", "MaybeShapes", "Row", "Shapes", "nothing", "of_known"]
 
 Shapes: TypeAlias = tuple[Shape, ...]
-MaybeShapes: TypeAlias = tuple[MaybeShape, ...]
-Blobs: TypeAlias = tuple[PartialShape, ...]
-"""Shapes of parameter blobs, with `None` for a size that depends on an unknown bottom."""
+"""Shapes to reckon with, in which a size may be `UNKNOWN`."""
+MaybeShapes: TypeAlias = tuple[Shape | None, ...]
+"""Such shapes, `None` where not even the number of axes is known."""
 
 _Tops: TypeAlias = "Callable[[LayerParameter, MaybeShapes], MaybeShapes]"
 
@@ -29,16 +29,18 @@ class Row:
     `tops` gives the shapes of its tops, perhaps more than it has (they are optional) or fewer (the rest is unknown);
     `None` where they are not known at all. `blobs` gives those of its parameter blobs in Caffe's order, where they are
     certain. Both raise ValueError where the net contradicts itself. `unknown` says why a top may have no shape.
+    `bottom` gives what the shape of the first blob tells of a bottom, `None` if nothing.
     """
 
     bottoms: int
     tops: _Tops | None
-    blobs: Callable[[LayerParameter, MaybeShapes], Blobs] | None = None
+    blobs: Callable[[LayerParameter, MaybeShapes], Shapes] | None = None
     unknown: str = "the shape of this top is not known"
+    bottom: Callable[[LayerParameter, Shape], PartialShape | None] | None = None
 
 
 def of_known(tops: Callable[[LayerParameter, Shapes], MaybeShapes]) -> _Tops:
-    """The rule for tops that follow from bottoms which must all be known."""
+    """The rule for tops that follow from bottoms all of whose axes must be known."""
 
     def shapes(param: LayerParameter, bottoms: MaybeShapes) -> MaybeShapes:
         known = tuple(bottom for bottom in bottoms if bottom is not None)

@@ -6,7 +6,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
-from caffeconv.net.shapes.axes import canonical_axis, require_rank, share_sizes
+from caffeconv.net.shapes.axes import agree, canonical_axis, require_rank, share_sizes
 from caffeconv.net.shapes.params import optional, required
 from caffeconv.net.shapes.row import Row, Shapes, of_known
 
@@ -30,9 +30,8 @@ def _axis_or_legacy(settings: ConcatParameter | SliceParameter, legacy: str, ran
 
 def _concat(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """`Concat`: sizes add up on one axis and are equal on all others."""
-    shape = list(bottoms[0])
-    axis = _axis_or_legacy(param.concat_param, "concat_dim", len(shape))
-    share_sizes(bottoms, but=axis)
+    axis = _axis_or_legacy(param.concat_param, "concat_dim", len(bottoms[0]))
+    shape = list(share_sizes(bottoms, but=axis))
     shape[axis] = sum(bottom[axis] for bottom in bottoms)
     return (tuple(shape),)
 
@@ -102,7 +101,7 @@ def _batch_reindex(param: LayerParameter, bottoms: Shapes) -> Shapes:
 def _filter_items(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """`Filter`: like the bottoms before the last, which selects; fewer items only once the net has run."""
     *items, selector = bottoms
-    if math.prod(selector[1:]) != 1 or any(item[:1] != selector[:1] for item in items):
+    if math.prod(selector[1:]) != 1 or not all(agree(item[:1], selector[:1]) for item in items):
         raise ValueError(f"a selector of shape {selector} does not select from shapes {items}")
     return tuple(items)
 
