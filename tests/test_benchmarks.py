@@ -15,9 +15,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from command import CHECKOUT, caffeconv, environment
 
 from caffe_proto.caffe_pb2 import NetParameter
+from tests.support.command import caffeconv, environment
+from tests.support.places import CHECKOUT
 
 BENCHMARKS = CHECKOUT / "benchmarks"
 sys.path.append(str(BENCHMARKS))

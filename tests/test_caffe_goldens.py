@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from caffe_listing import FIXTURES, MANIFEST, of_caffe, of_dicts, of_net
 
 import caffeconv
 from caffeconv.net import insert_splits
+from tests.support.caffe_listing import MANIFEST, of_caffe, of_dicts, of_net
+from tests.support.places import FIXTURES
 
 STATES = [
     pytest.param(name, state, id=f"{name}-{state}")

@@ -7,7 +7,9 @@ import json
 
 import numpy as np
 import pytest
-from caffe_listing import FIXTURES, MANIFEST
+
+from tests.support.caffe_listing import MANIFEST
+from tests.support.places import FIXTURES
 
 LIMIT = 5_000_000
 NEED_FILES = {"Data", "HDF5Data", "ImageData", "WindowData"}

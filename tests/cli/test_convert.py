@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 import pytest
-from caffe_listing import FIXTURES
-from command import caffeconv, in_a_process
-from net_builder import input_text, layer_text, values, write_caffemodel, write_text
 
 from caffeconv import convert_caffemodel_to_dict
+from tests.support.command import caffeconv, in_a_process
+from tests.support.net_builder import input_text, layer_text, values, write_caffemodel, write_text
+from tests.support.places import FIXTURES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,11 +8,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from caffe_listing import FIXTURES
-from command import CHECKOUT, caffeconv, environment, in_a_process
-from net_builder import input_text, layer_text, values, write_caffemodel, write_snapshot, write_text
 
 from caffeconv.keras.rules import RULES
+from tests.support.command import caffeconv, environment, in_a_process
+from tests.support.net_builder import input_text, layer_text, values, write_caffemodel, write_snapshot, write_text
+from tests.support.places import CHECKOUT, FIXTURES
 
 if TYPE_CHECKING:
     from pathlib import Path

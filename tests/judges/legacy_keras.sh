@@ -43,12 +43,12 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
-"$PYTHON" tests/legacy_keras_write.py "$work"
+"$PYTHON" -m tests.judges.legacy_keras_write "$work"
 # Neither compiled nor optimized, Theano needs no compiler and no BLAS, and is faster on nets as small as these.
 export THEANO_FLAGS="${THEANO_FLAGS:-device=cpu,floatX=float32,cxx=,optimizer=None,base_compiledir=$work/theano}"
 export KERAS_HOME="$work" TF_CPP_MIN_LOG_LEVEL=2
 status=0
 for backend in theano tensorflow; do
-    KERAS_BACKEND=$backend "$venv/bin/python" -W ignore tests/legacy_keras_probe.py "$work" || status=1
+    KERAS_BACKEND=$backend "$venv/bin/python" -W ignore tests/judges/legacy_keras_probe.py "$work" || status=1
 done
 exit $status

@@ -1,4 +1,4 @@
-"""Keras 2.3.1 on what legacy_keras_write.py wrote: `KERAS_BACKEND=… python tests/legacy_keras_probe.py FOLDER`.
+"""Keras 2.3.1 on what legacy_keras_write.py wrote: `KERAS_BACKEND=… python tests/judges/legacy_keras_probe.py FOLDER`.
 
 Every layer that Caffe ran is built from the conversion's own words, gets its weights by name from the files for each
 backend, and must compute what Caffe computed. Exits with 1 where anything does not. Written in Python 3.6.

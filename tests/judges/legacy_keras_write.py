@@ -1,4 +1,4 @@
-"""Writes what `legacy_keras_probe.py` loads: `python tests/legacy_keras_write.py FOLDER`.
+"""Writes what `legacy_keras_probe.py` loads: `python -m tests.judges.legacy_keras_write FOLDER`.
 
     <fixture>.<backend>.h5, <fixture>.json     a converted net for each backend, and its layers as data
     names.<backend>.h5, names.npz              layers among so many long names that the list of them is spread
@@ -19,17 +19,13 @@ from typing import Any
 
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE), str(HERE / "keras")]
-
-from caffe_listing import FIXTURES  # noqa: E402
-from flattened_maps import sequences  # noqa: E402
-from test_layers_against_caffe import AS_STORED, CASES, SCALES, SEGMENTS, Run, _in_keras_order, listing  # noqa: E402
-
-from caffeconv.cli import main as caffeconv  # noqa: E402
-from caffeconv.keras.adjust.backends import BACKENDS, for_backend  # noqa: E402
-from caffeconv.model import Array, KerasCall, LayerWeights, Result, Shape, Weight  # noqa: E402
-from caffeconv.writing.keras_h5 import write_keras_h5  # noqa: E402
+from caffeconv.cli import main as caffeconv
+from caffeconv.keras.adjust.backends import BACKENDS, for_backend
+from caffeconv.model import Array, KerasCall, LayerWeights, Result, Shape, Weight
+from caffeconv.writing.keras_h5 import write_keras_h5
+from tests.support.caffe_cases import AS_STORED, CASES, SCALES, SEGMENTS, Run, _in_keras_order, listing
+from tests.support.caffe_listing import FIXTURES
+from tests.support.flattened_maps import sequences
 
 Arrays = list[Array]
 Runs = list[tuple[Arrays, Arrays]]

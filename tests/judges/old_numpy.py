@@ -1,7 +1,7 @@
 """Load one pickle under the Python that runs this, with whatever NumPy it has; needs nothing else.
 
-python tests/pickle_matrix.py write net.pkl     # with caffeconv installed
-python tests/pickle_matrix.py read net.pkl      # Python 3.8 or newer, NumPy 1.17 or newer
+python tests/judges/old_numpy.py write net.pkl     # with caffeconv installed
+python tests/judges/old_numpy.py read net.pkl      # Python 3.8 or newer, NumPy 1.17 or newer
 """
 
 import pickle

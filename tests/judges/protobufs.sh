@@ -16,7 +16,7 @@ make_environment() { # NAME PYTHON REQUIREMENT...
 for version in 3.20.3 4.25.9 5.29.5 6.33.1 newest; do
     case $version in newest) want=protobuf ;; *) want="protobuf==$version" ;; esac
     make_environment "$version" "$PYTHON" "$want" numpy h5py
-    "$venv/bin/python" tests/compat_smoke.py
+    "$venv/bin/python" tests/judges/protobufs_smoke.py
 done
 
 old=
@@ -30,8 +30,8 @@ if [ -z "$old" ]; then
     echo "SKIPPED: pickles under Python 3.8 with NumPy 1.17; no such Python was found"
     exit 0
 fi
-pickle="$CACHE/compat.pkl"
-PYTHONPATH=. "$venv/bin/python" tests/pickle_matrix.py write "$pickle"
+pickle="$CACHE/old-numpy.pkl"
+PYTHONPATH=. "$venv/bin/python" tests/judges/old_numpy.py write "$pickle"
 make_environment numpy-1.17 "$old" numpy==1.17.5
-"$venv/bin/python" tests/pickle_matrix.py read "$pickle"
+"$venv/bin/python" tests/judges/old_numpy.py read "$pickle"
 rm -f "$pickle"

@@ -1,4 +1,6 @@
-"""Shows that the bindings work under the protobuf that is installed: `python tests/compat_smoke.py`, no pytest needed.
+"""Shows that the bindings work under the protobuf that is installed; needs no pytest.
+
+    python tests/judges/protobufs_smoke.py
 
 Any warning about the bindings is an error. The bytes of every message are exchanged with protobuf's pure Python
 implementation, which runs in a second process.
@@ -23,7 +25,7 @@ from google.protobuf.internal import api_implementation
 warnings.simplefilter("error")
 # protobuf 3.20 itself uses what Python 3.12 deprecates
 warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"google\.protobuf\.internal\.well_known_types")
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "fixtures"
 sys.path.insert(0, str(ROOT))
 

@@ -15,4 +15,4 @@ if [ -z "${CAFFECONV_CROSSCHECK:-}" ] && [ -d ../shared/models ]; then
     CAFFECONV_CROSSCHECK=../shared/models
 fi
 export CAFFECONV_PYCAFFE CAFFECONV_CROSSCHECK="${CAFFECONV_CROSSCHECK:-}"
-exec "$PYTHON" -m pytest tests/test_pycaffe.py tests/test_pycaffe_in_keras.py "$@"
+exec "$PYTHON" -m pytest tests/judges/test_pycaffe.py tests/judges/test_pycaffe_in_keras.py "$@"

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from caffe_listing import FIXTURES, MANIFEST, of_caffe, of_dicts, of_net
-from pycaffe_client import ask, missing
 
 import caffeconv
 from caffeconv.net import ALL, insert_splits
+from tests.judges.pycaffe_client import ask, missing
+from tests.support.caffe_listing import MANIFEST, of_caffe, of_dicts, of_net
+from tests.support.places import FIXTURES
 
 # A Caffe that the user names and that does not answer is a failure, not a reason to skip.
 NO_CAFFE = None if os.environ.get("CAFFECONV_PYCAFFE") else missing()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import io
 import json
-import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,19 +17,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pycaffe_client import ask
-from shared_data import SHARED
-from test_pycaffe import NO_CAFFE, pairs
 
 import caffeconv
 from caffe_proto.caffe_pb2 import NetParameter
 from caffeconv.model import Array
 from caffeconv.net import ALL
-
-sys.path.append(str(Path(__file__).with_name("keras")))
-
-from described_models import KERAS, Described, Layers, chain
-from flattened_maps import channels_last, flattened, flattened_channels_last
+from tests.judges.pycaffe_client import ask
+from tests.judges.test_pycaffe import NO_CAFFE, pairs
+from tests.support.described_models import KERAS, Described, Layers, chain
+from tests.support.flattened_maps import channels_last, flattened, flattened_channels_last
+from tests.support.places import SHARED
 
 pytestmark = pytest.mark.skipif(NO_CAFFE is not None, reason=NO_CAFFE or "")
 

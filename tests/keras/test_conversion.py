@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from net_builder import filled, input_text, layer_text, net_of, one_line, values
 
 from caffeconv.errors import MismatchError
 from caffeconv.keras.conversion import convert
 from caffeconv.model import Net, Result
+from tests.support.net_builder import filled, input_text, layer_text, net_of, one_line, values
 
 DATA = input_text("data", 2, 4, 3, 5)
 CONV = "convolution_param { num_output: 4 kernel_size: 1 }"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from net_builder import filled, input_text, layer_text, net_of, values
 
 from caffeconv.keras.conversion import convert
+from tests.support.net_builder import filled, input_text, layer_text, net_of, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable

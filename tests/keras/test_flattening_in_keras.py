@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from caffe_listing import FIXTURES
-from caffe_runs import Run
-from described_models import KERAS, Layers, assert_close, chain, converted, small_net
 
 from caffeconv.keras.conversion import convert
+from tests.support.caffe_runs import Run
+from tests.support.described_models import KERAS, Layers, assert_close, chain, converted, small_net
+from tests.support.places import FIXTURES
 
 
 @pytest.fixture(params=KERAS)

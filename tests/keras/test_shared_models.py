@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from described_models import KERAS, Described, Layers, make
-from flattened_maps import flattened
-from shared_data import MODELS, needs_models, weights_of
 
 from caffeconv.compat import convert_caffemodel_to_dict
 from caffeconv.keras.conversion import convert
 from caffeconv.model import Array
 from caffeconv.net.loading import load_net
+from tests.support.described_models import KERAS, Described, Layers, make
+from tests.support.flattened_maps import flattened
+from tests.support.shared_data import MODELS, needs_models, weights_of
 
 Stored = dict[str, Any]
 

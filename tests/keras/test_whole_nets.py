@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from caffe_listing import FIXTURES
-from described_models import KERAS, assert_close, converted
-from whole_nets import depthwise_net, encoder_decoder, first_and_last, lenet_like, residual_block
+
+from tests.support.described_models import KERAS, assert_close, converted
+from tests.support.places import FIXTURES
+from tests.support.whole_nets import depthwise_net, encoder_decoder, first_and_last, lenet_like, residual_block
 
 
 @pytest.mark.parametrize("keras_name", KERAS)

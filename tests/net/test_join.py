@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from net_builder import input_text, layer_text, net_of, one_line, values
 
 from caffeconv.errors import MismatchError
+from tests.support.net_builder import input_text, layer_text, net_of, one_line, values
 
 if TYPE_CHECKING:
     from caffeconv.model import Net

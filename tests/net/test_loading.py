@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from caffe_listing import FIXTURES
-from net_builder import input_text, layer_text, one_line, values, write_caffemodel, write_snapshot, write_text
 
 from caffeconv.errors import MismatchError, ParseError, UnsupportedError
 from caffeconv.net.loading import list_files, load_net
+from tests.support.net_builder import (
+    input_text,
+    layer_text,
+    one_line,
+    values,
+    write_caffemodel,
+    write_snapshot,
+    write_text,
+)
+from tests.support.places import FIXTURES
 
 if TYPE_CHECKING:
     from pathlib import Path

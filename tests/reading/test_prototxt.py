@@ -12,7 +12,6 @@ from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared_data import MODELS, PROTOTXTS, needs_prototxts
 
 from caffe_proto import caffe_pb2
 from caffe_proto.caffe_pb2 import (
@@ -28,9 +27,11 @@ from caffeconv.errors import CaffeconvError, ParseError
 from caffeconv.model import Note
 from caffeconv.reading.prototxt import parse_prototxt, read_prototxt
 from caffeconv.reading.upgrade import upgrade_net
+from tests.support.places import FIXTURES, UPGRADE
+from tests.support.shared_data import MODELS, PROTOTXTS, needs_prototxts
 
-GOLDENS = sorted((Path(__file__).parent / "goldens" / "upgrade").glob("*.prototxt"))
-FIXTURES = sorted((Path(__file__).parents[1] / "fixtures").rglob("*.prototxt"))
+OLD_NETS = sorted(UPGRADE.glob("*.prototxt"))
+NETS = [*OLD_NETS, *sorted(FIXTURES.rglob("*.prototxt"))]
 
 
 def read(text: str) -> NetParameter:
@@ -481,7 +482,7 @@ class TestLikeProtobuf:
         text = f"{field} {{ {data.draw(written_fields(descriptor, 1))} }}"
         assert read(text) == text_format.Parse(text, NetParameter())
 
-    @pytest.mark.parametrize("path", [*GOLDENS, *FIXTURES], ids=lambda path: f"{path.parent.name}/{path.stem}")
+    @pytest.mark.parametrize("path", NETS, ids=lambda path: f"{path.parent.name}/{path.stem}")
     def test_fixtures(self, path: Path) -> None:
         self.check(path)
 
@@ -583,7 +584,7 @@ class TestFuzz:
     @settings(deadline=None, max_examples=300)
     @given(st.data())
     def test_mutations(self, data: st.DataObject) -> None:
-        tokens = re.findall(r"\w+|\s+|[^\w\s]", data.draw(st.sampled_from(GOLDENS)).read_text("utf-8")[:3000])
+        tokens = re.findall(r"\w+|\s+|[^\w\s]", data.draw(st.sampled_from(OLD_NETS)).read_text("utf-8")[:3000])
         for _ in range(data.draw(st.integers(1, 5))):
             at = data.draw(st.integers(0, len(tokens) - 1))
             other = data.draw(st.sampled_from([*"{}<>[]:;,\"'#\\-", "", "\0", "\u00e9", tokens[at], tokens[at // 2]]))

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shared_data import MODELS, caffe_says, needs_models, weights_of
 
 from caffe_proto.caffe_pb2 import LayerParameter
 from caffeconv.errors import ParseError
 from caffeconv.reading.snapshots import detect_maker, read_snapshot
+from tests.support.shared_data import MODELS, caffe_says, needs_models, weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 import pytest
-import wire_writer as write
-from shared_data import MODELS, PROTOTXTS, needs_models, needs_prototxts, weights_of
 
 from caffeconv.errors import ParseError
 from caffeconv.reading.sniff import Kind, detect_kind, expect_kind
+from tests.support import wire_writer as write
+from tests.support.shared_data import MODELS, PROTOTXTS, needs_models, needs_prototxts, weights_of
 
 if TYPE_CHECKING:
     from pathlib import Path

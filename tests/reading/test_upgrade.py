@@ -22,10 +22,10 @@ from caffeconv.model import Note
 from caffeconv.reading.prototxt import parse_prototxt, read_prototxt
 from caffeconv.reading.upgrade import upgrade_net
 from caffeconv.reading.upgrade.types import CAFFE_V1_TYPES, FORK_V1_TYPES
+from tests.support.places import UPGRADE
 
-FOLDER = Path(__file__).parent / "goldens" / "upgrade"
 UPGRADED = ".upgraded.prototxt"
-NETS = sorted(path for path in FOLDER.glob("*.prototxt") if not path.name.endswith(UPGRADED))
+NETS = sorted(path for path in UPGRADE.glob("*.prototxt") if not path.name.endswith(UPGRADED))
 PRIVATE = 10000
 
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import wire_writer as write
 from google.protobuf.message import DecodeError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from shared_data import MODELS, caffe_says, needs_models, weights_of
 
 from caffe_proto.caffe_pb2 import BlobProto, LayerParameter, NetParameter, V1LayerParameter
 from caffeconv.errors import ParseError
 from caffeconv.reading.wire.reader import read_caffemodel
+from tests.support import wire_writer as write
+from tests.support.shared_data import MODELS, caffe_says, needs_models, weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

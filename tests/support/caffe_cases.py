@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from caffe_listing import FIXTURES
-from caffe_runs import Run, listing
-from described_models import KERAS, Described, Layers, assert_close, chain, converted, recurrent
-from flattened_maps import channels_last, flattened_channels_last, sequences
 
 from caffeconv.keras.rules import RULES
 from caffeconv.model import Array
+from tests.support.caffe_runs import Run, listing
+from tests.support.described_models import KERAS, Described, Layers, assert_close, chain, converted, recurrent
+from tests.support.flattened_maps import channels_last, flattened_channels_last, sequences
+from tests.support.places import FIXTURES
 
 FUSED = {
     "batch_norm/with_scale": "scale",

@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tests.support.places import FIXTURES
+
 if TYPE_CHECKING:
     from caffeconv.model import Net
 
-__all__ = ["FIXTURES", "MANIFEST", "of_caffe", "of_dicts", "of_net"]
+__all__ = ["MANIFEST", "of_caffe", "of_dicts", "of_net"]
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 MANIFEST: dict[str, Any] = json.loads((FIXTURES / "MANIFEST.json").read_text())
 
 Listing = list[str]

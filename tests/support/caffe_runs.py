@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import numpy as np
-from caffe_listing import FIXTURES
+
+from tests.support.places import FIXTURES
 
 __all__ = ["Run", "listing"]
 

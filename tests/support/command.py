@@ -11,10 +11,9 @@ from pathlib import Path
 import click.testing
 
 from caffeconv.cli import main
+from tests.support.places import CHECKOUT
 
-__all__ = ["Outcome", "caffeconv", "in_a_process"]
-
-CHECKOUT = Path(__file__).resolve().parents[1]
+__all__ = ["Outcome", "caffeconv", "environment", "in_a_process"]
 
 
 @dataclasses.dataclass(frozen=True)

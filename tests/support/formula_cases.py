@@ -8,15 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import naive_layers as naive
 import numpy as np
 import pytest
-from caffe_listing import FIXTURES
-from described_models import KERAS, Layers, assert_close, chain, one_layer
 
 from caffeconv.keras.conversion import convert
 from caffeconv.keras.rules import RULES
 from caffeconv.model import Array
+from tests.support import naive_layers as naive
+from tests.support.described_models import KERAS, Layers, assert_close, chain, one_layer
+from tests.support.places import FIXTURES
 
 Formula = Callable[..., Array]
 

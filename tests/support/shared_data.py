@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+from tests.support.places import SHARED
+
 MODELS = sorted(path for path in (SHARED / "models").glob("*") if path.is_dir())
 PROTOTXTS = sorted((SHARED / "prototxts").glob("*.prototxt"))
 

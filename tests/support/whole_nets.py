@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import numpy as np
-from caffe_listing import FIXTURES
 
 from caffeconv.model import Array
+from tests.support.places import FIXTURES
 
 __all__ = ["depthwise_net", "encoder_decoder", "first_and_last", "lenet_like", "residual_block"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from net_builder import filled, input_text, layer_text, one_line
 
 from caffeconv.errors import UnsupportedError
 from caffeconv.keras.adjust.backends import BACKENDS, for_backend
 from caffeconv.keras.conversion import convert
 from caffeconv.model import Result
+from tests.support.net_builder import filled, input_text, layer_text, one_line
 
 CONV = "convolution_param { num_output: 4 kernel_size: 3 }"
 

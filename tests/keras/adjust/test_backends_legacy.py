@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from net_builder import filled, input_text, layer_text
 
 from caffeconv.keras.adjust.backends import BACKENDS, for_backend
 from caffeconv.keras.conversion import convert
 from caffeconv.model import Note, Result
+from tests.support.net_builder import filled, input_text, layer_text
 
 
 def converted(kind: str, more: str, *sizes: int) -> Result:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import naive_layers as naive
 import numpy as np
 import pytest
-from caffe_listing import FIXTURES
-from caffe_runs import Run
-from described_models import KERAS, Layers, assert_close, chain, converted, small_net
-from whole_nets import depthwise_net, first_and_last, residual_block
 
 from caffeconv.keras.conversion import convert
 from caffeconv.model import Array, Note
+from tests.support import naive_layers as naive
+from tests.support.caffe_runs import Run
+from tests.support.described_models import KERAS, Layers, assert_close, chain, converted, small_net
+from tests.support.places import FIXTURES
+from tests.support.whole_nets import depthwise_net, first_and_last, residual_block
 
 EPSILON = 1e-5
 NORM = """layer { name: "bn" type: "BatchNorm" bottom: "it" top: "bn" }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from net_builder import one_line
 
 from caffeconv.errors import MismatchError
 from caffeconv.keras.adjust.renaming import rename_layers
 from caffeconv.model import LayerWeights, Note, Result
+from tests.support.net_builder import one_line
 
 
 def result_of(*names: str) -> Result:

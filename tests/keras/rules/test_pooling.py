@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import importlib
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from described_models import KERAS, assert_close, make
 
 from caffeconv import convert, load_net
 from caffeconv.keras.description import describe_result
+from tests.support.described_models import KERAS, assert_close, make
+from tests.support.places import FIXTURES
 
-NET = Path(__file__).resolve().parents[2] / "fixtures" / "pooling_spellings"
+NET = FIXTURES / "pooling_spellings"
 Image = npt.NDArray[np.float32]
 
 # Stochastic pooling draws its values, or weighs them by themselves; Keras has no layer for it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shape_case import CONT, IMAGE, LABELS, MATRIX, SEQUENCE, VOLUME, Case
+from tests.support.shape_cases import CONT, IMAGE, LABELS, MATRIX, SEQUENCE, VOLUME, Case
 
 __all__ = ["OWN_CASES"]
 

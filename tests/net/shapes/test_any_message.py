@@ -8,11 +8,11 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shape_case import IMAGE, Case
 
 from caffe_proto.caffe_pb2 import LayerParameter
 from caffeconv.net.shapes import expected_blobs, infer_top_shapes
 from caffeconv.net.shapes.table import TABLE
+from tests.support.shape_cases import IMAGE, Case
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,14 +10,15 @@ from google.protobuf import text_format
 
 from caffe_proto.caffe_pb2 import TRAIN, LayerParameter, NetParameter
 from caffeconv.net.shapes import expected_blobs, infer_top_shapes
+from tests.support.places import FIXTURES, SHARED
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from caffeconv.model import Shape
 
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = ROOT.parent / "shared"
 FOUND = [
-    *sorted(ROOT.glob("fixtures/*/caffe.json")),
+    *sorted(FIXTURES.glob("*/caffe.json")),
     *sorted(SHARED.glob("models/*/caffe.json")),
     *sorted(SHARED.glob("prototxts/*.caffe.json")),
 ]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 
 import pytest
-from fork_cases import FORK_CASES
-from own_cases import OWN_CASES
-from refused_cases import REFUSED
-from shape_case import IMAGE, Case
 
 from caffe_proto.caffe_pb2 import LayerParameter
 from caffeconv.net import shapes
 from caffeconv.net.shapes import WEIGHTLESS, expected_blobs, infer_top_shapes
 from caffeconv.net.shapes.expected import EXPECTED, UNCERTAIN
 from caffeconv.net.shapes.table import TABLE, PartialRow
+from tests.net.shapes.fork_cases import FORK_CASES
+from tests.net.shapes.own_cases import OWN_CASES
+from tests.net.shapes.refused_cases import REFUSED
+from tests.support.shape_cases import IMAGE, Case
 
 CASES = OWN_CASES | FORK_CASES
 
