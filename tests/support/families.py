@@ -1,0 +1,22 @@
+"""The layer families: what has to do with a layer type is in the file of its family, in every wing and in its tests."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from tests.support.places import CHECKOUT
+
+__all__ = ["modules_by_family"]
+
+FAMILIES = (
+    "convolution", "pooling", "inner_product", "normalization", "activation", "elementwise", "recurrent", "reshaping",
+    "slicing", "reduction", "upsampling", "detection", "losses", "data", "custom",
+)  # fmt: skip
+
+
+def modules_by_family(package: str) -> dict[str, ModuleType]:
+    """Those of the modules `test_<family>` that a package of tests has."""
+    folder = CHECKOUT.joinpath(*package.split("."))
+    present = (family for family in FAMILIES if (folder / f"test_{family}.py").exists())
+    return {family: importlib.import_module(f"{package}.test_{family}") for family in present}
