@@ -1,4 +1,4 @@
-"""`caffeconv inspect` and `caffeconv layers`."""
+"""`caffeconv inspect`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from caffeconv.keras.rules import RULES
 from tests.support.command import caffeconv, environment, in_a_process
 from tests.support.net_builder import input_text, layer_text, values, write_caffemodel, write_snapshot, write_text
 from tests.support.places import CHECKOUT, FIXTURES
@@ -162,11 +161,3 @@ class TestFailures:
         said = process.stderr.read()
         process.stderr.close()
         assert (process.wait(60), said) == (0, b"")
-
-
-class TestLayers:
-    def test_every_rule_is_listed(self) -> None:
-        outcome = caffeconv("layers")
-        assert (outcome.status, outcome.err) == (0, "")
-        listed = {line.split()[0] for line in outcome.out.splitlines() if line.strip()}
-        assert set(RULES) <= listed

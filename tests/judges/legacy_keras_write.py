@@ -23,9 +23,11 @@ from caffeconv.cli import main as caffeconv
 from caffeconv.keras.adjust.backends import BACKENDS, for_backend
 from caffeconv.model import Array, KerasCall, LayerWeights, Result, Shape, Weight
 from caffeconv.writing.keras_h5 import write_keras_h5
-from tests.support.caffe_cases import AS_STORED, CASES, SCALES, SEGMENTS, Run, _in_keras_order, listing
-from tests.support.caffe_listing import FIXTURES
+from tests.support.caffe_cases import Case, Segments
+from tests.support.caffe_runs import Run
+from tests.support.families import tables
 from tests.support.flattened_maps import sequences
+from tests.support.places import FIXTURES
 
 Arrays = list[Array]
 Runs = list[tuple[Arrays, Arrays]]
@@ -43,7 +45,7 @@ def convert(fixture: str, into: Path) -> list[dict[str, Any]]:
     return layers
 
 
-def recurrent_runs(run: Run, states: int, segments: list[Shape] | None) -> Runs:
+def recurrent_runs(run: Run, states: int, segments: Segments | None) -> Runs:
     """Sequence by sequence, since Keras knows only whole ones: (x, first states…), (y[, last states…])."""
     x, marks, *others = run.bottoms
     exposed = len(run.tops) > 1
@@ -68,27 +70,30 @@ def in_rows(x: Array, y: Array) -> tuple[Arrays, Arrays]:
 
 
 def write_cases(into: Path) -> None:
-    cases, arrays = [], {}
+    cases: list[dict[str, Any]] = []
+    arrays: dict[str, Array] = {}
     converted: dict[str, list[dict[str, Any]]] = {}
-    for case, (fixture, index) in CASES.items():
-        if case in AS_STORED or case in SCALES:
+    learned: list[Case] = [case for table in tables("tests.keras.rules", "CAFFE") for case in table.values()]
+    for case in learned:
+        if case.stored:
             continue
-        if fixture not in converted:
-            converted[fixture] = convert(fixture, into)
-        name = listing(fixture)[index]["name"]
-        layers = [layer for layer in converted[fixture] if name in layer["caffe_layers"]]
-        run = Run(fixture, name, layers[0]["caffe_layers"][-1])
+        if case.fixture not in converted:
+            converted[case.fixture] = convert(case.fixture, into)
+        layers = [layer for layer in converted[case.fixture] if case.name in layer["caffe_layers"]]
+        run = case.run
+        assert layers[0]["caffe_layers"] == case.caffe_layers
         states = {"LSTM": 2, "RNN": 1}.get(run.type, 0)
         if states:
-            runs = recurrent_runs(run, states, SEGMENTS.get(case))
+            runs = recurrent_runs(run, states, case.segments)
         else:
-            runs = [in_rows(x, y) for x, y in zip(*_in_keras_order(case, run), strict=True)]
+            runs = [in_rows(x, y) for x, y in zip(*case.order(run), strict=True)]
         for number, (inputs, outputs) in enumerate(runs):
-            arrays.update({f"{case}|{number}|in|{i}": array for i, array in enumerate(inputs)})
-            arrays.update({f"{case}|{number}|out|{i}": array for i, array in enumerate(outputs)})
-        cases.append({"case": case, "fixture": fixture, "layers": layers, "states": states, "runs": len(runs)})
+            arrays.update({f"{case.id}|{number}|in|{i}": array for i, array in enumerate(inputs)})
+            arrays.update({f"{case.id}|{number}|out|{i}": array for i, array in enumerate(outputs)})
+        about = {"case": case.id, "fixture": case.fixture, "layers": layers, "states": states, "runs": len(runs)}
+        cases.append(about)
     (into / "cases.json").write_text(json.dumps(cases))
-    np.savez(into / "cases.npz", **arrays)
+    np.savez(into / "cases.npz", **arrays)  # type: ignore[arg-type]  # NumPy types its own arguments beside them
 
 
 def write_names(into: Path) -> None:

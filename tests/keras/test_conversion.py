@@ -1,4 +1,4 @@
-"""A net becomes a result: what is fused, listed, left out and said. The layers one by one are in `tests/rules`."""
+"""A net becomes a result: what is fused, listed, left out and said. The layers one by one are in `rules`."""
 
 from __future__ import annotations
 

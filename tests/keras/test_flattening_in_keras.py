@@ -10,13 +10,8 @@ import pytest
 
 from caffeconv.keras.conversion import convert
 from tests.support.caffe_runs import Run
-from tests.support.described_models import KERAS, Layers, assert_close, chain, converted, small_net
+from tests.support.described_models import Layers, assert_close, chain, converted, small_net
 from tests.support.places import FIXTURES
-
-
-@pytest.fixture(params=KERAS)
-def keras(request: pytest.FixtureRequest) -> Any:
-    return pytest.importorskip(request.param)
 
 
 @pytest.mark.parametrize("name", ["behind_spatial", "transposed_behind_spatial"])

@@ -1,4 +1,4 @@
-"""Edges, shapes that are given, automatic tops and Split layers; real Caffe's own lists are in `test_caffe_goldens`."""
+"""Edges, shapes that are given, automatic tops and Split layers; real Caffe's own lists are in `test_fixtures`."""
 
 from __future__ import annotations
 

@@ -189,17 +189,3 @@ def check(weight: Weight) -> None:
     assert math.prod(weight.view.shape) == math.prod(weight.shape) > 0
     assert weight.array.shape == weight.shape
     assert np.isfinite(weight.array).all()
-
-
-@pytest.mark.parametrize(
-    ("blobs", "settings_of"),
-    [
-        pytest.param([(1, 1, 2, 2)], {"kernel_size": [2], "stride": [2], "dilation": [1 << 30]}, id="dilation"),
-        pytest.param([(1 << 16, 1, 1)], {"kernel_size": [1], "group": 1 << 16}, id="groups"),
-    ],
-)
-def test_refuses_to_fill_the_memory_with_zeros(blobs: list[Shape], settings_of: dict[str, object]) -> None:
-    param = LayerParameter(name="it", type="Deconvolution", convolution_param=settings_of)
-    layer = Layer("it", "Deconvolution", param, blobs=tuple(Blob(np.ones(shape, np.float32)) for shape in blobs))
-    with pytest.raises(UnsupportedError, match="zeros would expand"):
-        RULES["Deconvolution"].convert(layer, Context())

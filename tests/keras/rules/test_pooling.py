@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 
 from caffeconv import convert, load_net
 from caffeconv.keras.description import describe_result
-from tests.support.described_models import KERAS, assert_close, make
+from tests.support.described_models import assert_close, make
 from tests.support.places import FIXTURES
 
 NET = FIXTURES / "pooling_spellings"
@@ -33,10 +32,8 @@ def described() -> dict[str, Any]:
     return {layer["name"]: layer for layer in describe_result(result)["layers"]}
 
 
-@pytest.mark.parametrize("name", KERAS)
 @pytest.mark.parametrize("layer", [pytest.param(layer, id=layer["name"]) for layer in listed()])
-def test_pools_to_caffes_sizes_and_values(name: str, layer: dict[str, Any]) -> None:
-    keras = importlib.import_module(name)
+def test_pools_to_caffes_sizes_and_values(keras: Any, layer: dict[str, Any]) -> None:
     says = described()[layer["name"]]
     if layer["name"] in NOT_IN_KERAS:
         assert says["keras"] is None
