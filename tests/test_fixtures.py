@@ -1,4 +1,4 @@
-"""The fixtures are listed, unchanged, small and cover what Caffe can build; caffeconv says of them what real Caffe said.
+"""The fixtures are listed, unchanged, small and cover what Caffe can build; caffeconv says of them what Caffe said.
 
 No Caffe is needed for this; `judges/test_pycaffe.py` asks one.
 """
