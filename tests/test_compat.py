@@ -79,7 +79,8 @@ class TestToKeras:
         assert err.count("\n") == len(result.notes)
 
     def test_quiet(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        convert_caffemodel_to_keras(str(tmp_path / "out"), *map(str, LENET), False, True, "tf", False)
+        prototxt, caffemodel = map(str, LENET)
+        convert_caffemodel_to_keras(str(tmp_path / "out"), prototxt, caffemodel, False, True, "tf", False)
         assert capsys.readouterr() == ("", "")
 
     def test_values(self, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from caffeconv import convert_caffemodel_to_dict
 from tests.support.command import caffeconv, in_a_process
-from tests.support.net_builder import input_text, layer_text, values, write_caffemodel, write_text
+from tests.support.net_builder import Weights, input_text, layer_text, values, write_caffemodel, write_text
 from tests.support.places import FIXTURES
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ def plain(tmp_path: Path) -> tuple[Path, Path]:
     return model(tmp_path, PLAIN, PLAIN_WEIGHTS)
 
 
-def model(folder: Path, text: str, weights: object) -> tuple[Path, Path]:
+def model(folder: Path, text: str, weights: Weights) -> tuple[Path, Path]:
     inputs = folder / "in"
     inputs.mkdir()
-    return write_text(inputs / "p", text), write_caffemodel(inputs / "c", weights, "")  # type: ignore[arg-type]
+    return write_text(inputs / "p", text), write_caffemodel(inputs / "c", weights, "")
 
 
 def kernel(path: Path, layer: str, name: str = "kernel") -> np.ndarray:

@@ -123,7 +123,7 @@ def runs_of(case, arrays):
     """(inputs, outputs) as often as the layer ran."""
 
     def listed(prefix):
-        found = []
+        found = []  # type: list[object]
         while f"{prefix}|{len(found)}" in arrays:
             found.append(arrays[f"{prefix}|{len(found)}"])
         assert found, prefix
@@ -158,7 +158,8 @@ def check_case(folder, case, arrays):
 def check_cases(folder):
     """The number of failures; prints what does not hold, and what was left out."""
     cases = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
-    right, failures, proven = 0, 0, set()
+    right, failures = 0, 0
+    proven = set()  # type: set[str]
     with np.load(str(folder / "cases.npz")) as arrays:
         for case in cases:
             reason = missing(case["layers"])

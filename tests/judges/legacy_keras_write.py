@@ -71,7 +71,7 @@ def in_rows(x: Array, y: Array) -> tuple[Arrays, Arrays]:
 
 def write_cases(into: Path) -> None:
     cases: list[dict[str, Any]] = []
-    arrays: dict[str, Array] = {}
+    arrays: dict[str, Any] = {}
     converted: dict[str, list[dict[str, Any]]] = {}
     learned: list[Case] = [case for table in tables("tests.keras.rules", "CAFFE") for case in table.values()]
     for case in learned:
@@ -93,7 +93,7 @@ def write_cases(into: Path) -> None:
         about = {"case": case.id, "fixture": case.fixture, "layers": layers, "states": states, "runs": len(runs)}
         cases.append(about)
     (into / "cases.json").write_text(json.dumps(cases))
-    np.savez(into / "cases.npz", **arrays)  # type: ignore[arg-type]  # NumPy types its own arguments beside them
+    np.savez(into / "cases.npz", **arrays)
 
 
 def write_names(into: Path) -> None:
@@ -110,13 +110,14 @@ def write_names(into: Path) -> None:
     }
     layers = [LayerWeights(f"größe_{number}_{'x' * 60}", "ReLU", ()) for number in range(3000)]
     for place, (name, weights) in zip((0, 1500, 3000), arrays.items(), strict=True):
-        stored = tuple(Weight(weight, array, array.shape) for weight, array in weights.items())
+        own = tuple(Weight(weight, array, array.shape) for weight, array in weights.items())
         keras = KerasCall("Conv2D" if "bias" in weights else "Dense")
-        layers.insert(place, LayerWeights(name, "Convolution", (name,), stored, keras))
+        layers.insert(place, LayerWeights(name, "Convolution", (name,), own, keras))
     for backend in BACKENDS:
         result, attribute = for_backend(Result(tuple(layers)), backend)
         write_keras_h5(into / f"names.{backend}.h5", result.layers, backend=attribute)
-    np.savez(into / "names.npz", **{f"{layer}|{i}": a for layer, w in arrays.items() for i, a in enumerate(w.values())})
+    stored: dict[str, Any] = {f"{layer}|{i}": a for layer, w in arrays.items() for i, a in enumerate(w.values())}
+    np.savez(into / "names.npz", **stored)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,14 @@ def expected(shape):
 
 
 def write(path):
+    from caffe_proto.caffe_pb2 import LayerParameter
     from caffeconv.model import Blob, Layer
     from caffeconv.writing.pickled import write_pickle
 
     blobs = tuple(Blob(expected(shape)) for shape in SHAPES)
-    layer = Layer("conv1/größe", "Convolution", None, ("data",), ("conv1",), blobs, ((1, 3, 2, 2),), (None,))
-    write_pickle(path, [layer, Layer("relu", "ReLU", None)])
+    param = LayerParameter()
+    layer = Layer("conv1/größe", "Convolution", param, ("data",), ("conv1",), blobs, ((1, 3, 2, 2),), (None,))
+    write_pickle(path, [layer, Layer("relu", "ReLU", param)])
 
 
 def read(path):

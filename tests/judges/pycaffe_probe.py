@@ -38,6 +38,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import typing
 
 import numpy as np
 
@@ -132,7 +133,7 @@ def carried(random, shape):
     return marks
 
 
-INPUTS = {
+INPUTS: "dict[str, typing.Callable[..., typing.Any]]" = {
     "normal": lambda random, shape: random.normal(0, 1, shape),
     "positive": lambda random, shape: random.uniform(0.1, 2, shape),
     "integers": lambda random, shape, limit: random.randint(0, limit, shape),

@@ -29,19 +29,22 @@ pytestmark = pytest.mark.skipif(NO_CAFFE is not None, reason=NO_CAFFE or "")
 
 Files = dict[str, bytes]
 
-STATES = [
-    pytest.param(name, state, weights, id="-".join(filter(None, [name, state, weights])))
+STATES: list[tuple[str, str, str | None]] = [
+    (name, state, weights)
     for name, entry in MANIFEST["fixtures"].items()
     for state in entry["states"]
     for weights in entry["weights"] or [None]
 ]
+every_state = pytest.mark.parametrize(
+    ("name", "state", "weights"), [pytest.param(*case, id="-".join(filter(None, case))) for case in STATES]
+)
 
 
 @functools.cache
 def fixture_answers() -> dict[str, Files]:
     """What Caffe says of every fixture, state and file of weights, asked once."""
     paths = [path for path in FIXTURES.glob("*/*") if ".prototxt" in path.name or ".caffemodel" in path.name]
-    jobs = [job(*case.values) for case in STATES]  # type: ignore[arg-type]
+    jobs = [job(*case) for case in STATES]
     return ask(jobs, {f"{path.parent.name}/{path.name}": path.read_bytes() for path in paths})
 
 
@@ -65,7 +68,7 @@ def answer(name: str, state: str, weights: str | None) -> Files:
     return files
 
 
-@pytest.mark.parametrize(("name", "state", "weights"), STATES)
+@every_state
 def test_the_fixtures_are_what_caffe_says(name: str, state: str, weights: str | None) -> None:
     files = answer(name, state, weights)
     golden = json.loads((FIXTURES / name / state).read_text())
@@ -80,7 +83,7 @@ def test_the_fixtures_are_what_caffe_says(name: str, state: str, weights: str | 
                 np.testing.assert_allclose(now[key], then[key], rtol=1e-5, atol=1e-6, err_msg=key)
 
 
-@pytest.mark.parametrize(("name", "state", "weights"), STATES)
+@every_state
 def test_caffeconv_lists_what_a_running_caffe_lists(name: str, state: str, weights: str | None) -> None:
     expected = of_caffe(answer(name, state, weights)["caffe.json"])
     prototxt = FIXTURES / name / "net.prototxt"

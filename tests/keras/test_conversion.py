@@ -20,7 +20,7 @@ WITH_BIAS = "scale_param { bias_term: true }"
 def listed(result: Result) -> list[tuple[str, str | None, tuple[str, ...]]]:
     """Name, Keras class and the names of the arrays."""
     return [
-        (layer.name, layer.keras and layer.keras.class_name, tuple(weight.name for weight in layer.weights))
+        (layer.name, layer.keras.class_name if layer.keras else None, tuple(weight.name for weight in layer.weights))
         for layer in result.layers
     ]
 
@@ -57,7 +57,8 @@ class TestFusion:
         arrays = arrays_of(result, "bn")
         x = np.random.default_rng(0).normal(size=(7, 4))
         expected = (x - mean / factor) / np.sqrt(variance / factor + 1e-5) * gamma + beta
-        epsilon = dict(result.layers[0].keras.arguments)["epsilon"]  # type: ignore[union-attr]
+        assert result.layers[0].keras is not None
+        epsilon = dict(result.layers[0].keras.arguments)["epsilon"]
         ours = (x - arrays["moving_mean"]) / np.sqrt(arrays["moving_variance"] + epsilon) * arrays["gamma"] + arrays[
             "beta"
         ]
@@ -260,7 +261,7 @@ class TestLayersWithoutWeights:
 
 class TestUnknownTypes:
     TEXT = DATA + layer_text("odd", "Strange", "data")
-    STORED = (values(2, 3), values(5), np.float32(7).reshape(()))
+    STORED = (values(2, 3), values(5), np.array(7, np.float32))
 
     def test_written_as_stored(self) -> None:
         result = convert(net_of(self.TEXT, [("odd", list(self.STORED))]))

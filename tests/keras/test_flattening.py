@@ -39,7 +39,8 @@ def rows(maps: Array) -> Array:
 def pooled(maps: Array, size: int) -> Array:
     """Maxima of the size×size bins of SPP; the sides are multiples of size."""
     n, c, h, w = maps.shape
-    return maps.reshape(n, c, size, h // size, size, w // size).max((3, 5))
+    maxima: Array = maps.reshape(n, c, size, h // size, size, w // size).max((3, 5))
+    return maxima
 
 
 def dense_of(result: Result, name: str = "fc") -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -32,9 +32,9 @@ def notes(net: Net) -> list[str]:
     return [f"{note.level} {note}" for note in net.notes]
 
 
-def refusal(text: str, *weights: tuple[str, list[np.ndarray]], **options: object) -> str:
+def refusal(text: str, *weights: tuple[str, list[np.ndarray]], **options: Any) -> str:
     with pytest.raises(MismatchError) as refused:
-        net_of(text, weights, **options)  # type: ignore[arg-type]
+        net_of(text, weights, **options)
     return one_line(refused.value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -40,9 +40,9 @@ def caffemodel(tmp_path: Path) -> Path:
     return write_caffemodel(tmp_path / "net.caffemodel", WEIGHTS, TEXT)
 
 
-def refusal(*arguments: object, **options: object) -> str:
+def refusal(*arguments: Any, **options: Any) -> str:
     with pytest.raises((MismatchError, ParseError, UnsupportedError)) as refused:
-        load_net(*arguments, **options)  # type: ignore[arg-type]
+        load_net(*arguments, **options)
     return one_line(refused.value)
 
 

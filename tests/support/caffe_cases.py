@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -158,7 +159,7 @@ def what_keras_makes(case: Case, layers: Layers) -> list[Described]:
 
 def computes_what_caffe_computes(cases: Mapping[str, Case]) -> Test:
     @of_each(cases)
-    def test(case: Case, keras: Any, conversions: Mapping[str, Layers]) -> None:
+    def test(case: Case, keras: ModuleType, conversions: Mapping[str, Layers]) -> None:
         layers = conversions[case.fixture]
         described = what_keras_makes(case, layers)
         for x, y in zip(*case.order(case.run), strict=True):

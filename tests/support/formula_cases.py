@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def of_each(cases: Sequence[Case]) -> pytest.MarkDecorator:
 
 def computes_its_definition(cases: Sequence[Case]) -> Test:
     @of_each(cases)
-    def test(case: Case, keras: Any, tmp_path: Path) -> None:
+    def test(case: Case, keras: ModuleType, tmp_path: Path) -> None:
         layers, blobs = converted(case, tmp_path)
         x = np.random.default_rng(7).normal(size=case.bottom).astype("f4")
         model = layers.load_into(chain(keras, layers.of["it"], np.moveaxis(x, 1, -1).shape[1:]))

@@ -89,6 +89,7 @@ def write_caffemodel(path: Path, weights: Weights, text: str = "") -> Path:
         if layer is None:
             layer = net.layer.add(name=name, type="Convolution")
         for array in arrays:
+            assert array is not None, "a caffemodel has each array where it belongs"
             blob = layer.blobs.add(data=np.ravel(array).tolist())
             blob.shape.dim.extend(array.shape)
     path.write_bytes(net.SerializeToString())

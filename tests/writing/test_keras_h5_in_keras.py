@@ -13,7 +13,7 @@ from caffeconv.writing.keras_h5 import write_keras_h5
 if TYPE_CHECKING:
     from pathlib import Path
 
-ARRAYS = {
+ARRAYS: dict[str, dict[str, tuple[int, ...]]] = {
     "conv": {"kernel": (3, 3, 3, 4), "bias": (4,)},
     "bn": {"gamma": (4,), "beta": (4,), "moving_mean": (4,), "moving_variance": (4,)},
     "fc": {"kernel": (144, 5), "bias": (5,)},

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from caffe_proto.caffe_pb2 import LayerParameter
 from caffeconv.errors import WriteError
 from caffeconv.model import Blob, Layer
 from caffeconv.writing.pickled import write_pickle
@@ -22,7 +23,8 @@ ALLOWED = {"numpy ndarray", "numpy dtype"}
 
 
 def a_layer(name: str = "conv", blobs: tuple[Any, ...] = (), **fields: Any) -> Layer:
-    return Layer(name, "Convolution", None, blobs=tuple(Blob(np.asarray(blob)) for blob in blobs), **fields)  # type: ignore[arg-type]
+    stored = tuple(Blob(np.asarray(blob)) for blob in blobs)
+    return Layer(name, "Convolution", LayerParameter(), blobs=stored, **fields)
 
 
 NET = (
@@ -73,7 +75,7 @@ def test_arrays_are_ordinary(tmp_path: Path) -> None:
     [
         pytest.param(np.arange(24.0).reshape(2, 3, 4).T, id="transposed"),
         pytest.param(np.arange(24, dtype=">f4")[::-2], id="backwards-swapped"),
-        pytest.param(np.frombuffer(b"\0" + np.float32([1, 2, 3]).tobytes(), "<f4", offset=1), id="unaligned"),
+        pytest.param(np.frombuffer(b"\0" + np.array([1, 2, 3], np.float32).tobytes(), "<f4", offset=1), id="unaligned"),
     ],
 )
 def test_views_are_stored_in_their_own_order(tmp_path: Path, view: Any) -> None:

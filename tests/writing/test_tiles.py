@@ -171,7 +171,11 @@ def test_refuses_what_has_no_float32(dtype: str) -> None:
 
 
 def test_every_piece_goes_to_its_own_place() -> None:
-    pieces = [(np.full((3, 4), 2, np.float64).T, 8), (np.zeros((0, 5)), 60), (np.full((), 3, np.int8), 0)]
+    pieces: list[tuple[npt.NDArray[Any], int]] = [
+        (np.full((3, 4), 2, np.float64).T, 8),
+        (np.zeros((0, 5)), 60),
+        (np.full((), 3, np.int8), 0),
+    ]
     output = bytearray(60)
     progress: list[int] = []
 

@@ -48,12 +48,13 @@ def test_what_works_channel_by_channel_is_turned_on_the_way(tmp_path: Path, kera
     }  # fmt: skip
     net = small_net(tmp_path, (2, 3, 4, 5), text, blobs)
     layers = Layers(convert(net, bgr_to_rgb=True), tmp_path)
+    dw, up, behind = ((blobs[name][0], blobs[name][1]) for name in ("dw", "up", "behind"))
     x = image(2, 3, 4, 5)
     y = np.maximum(naive.normalization(x, mean, variance, gamma, beta, EPSILON), 0)
-    y = naive.convolution(y, *blobs["dw"], (1, 1), (0, 0), (1, 1), 3)
+    y = naive.convolution(y, dw[0], dw[1], (1, 1), (0, 0), (1, 1), 3)
     y = np.maximum(y, 0) + slope.reshape(3, 1, 1) * np.minimum(y, 0)
-    y = naive.deconvolution(y, *blobs["up"], (2, 2), (0, 0), (1, 1))
-    y = naive.convolution(y, *blobs["behind"], (1, 1), (0, 0), (1, 1))
+    y = naive.deconvolution(y, up[0], up[1], (2, 2), (0, 0), (1, 1))
+    y = naive.convolution(y, behind[0], behind[1], (1, 1), (0, 0), (1, 1))
     relu = {"name": "relu", "before": [], "keras": {"class_name": "ReLU", "arguments": {}}, "after": []}
     described = [layers.of["bn"][0], relu, *(layers.of[name][0] for name in ("dw", "prelu", "up", "behind"))]
     model = layers.load_into(chain(keras, described, (4, 5, 3)))

@@ -95,9 +95,9 @@ def test_a_scale_behind_what_was_folded_is_folded_too(tmp_path: Path, keras: Any
     layers = Layers(convert(net, fold_batchnorm=True), tmp_path)
     assert [layer.origins for layer in layers.result.layers] == [("it", "bn", "scale", "more")]
     x = image(2, 3, 3, 3)
-    y = naive.convolution(x, *blobs["it"], (1, 1), (0, 0), (1, 1))
-    mean, variance, factor = blobs["bn"]
-    y = naive.normalization(y, mean / factor, variance / factor, *blobs["scale"], EPSILON)
+    (weight, bias), (mean, variance, factor), (gamma, beta) = blobs["it"], blobs["bn"], blobs["scale"]
+    y = naive.convolution(x, weight, bias, (1, 1), (0, 0), (1, 1))
+    y = naive.normalization(y, mean / factor, variance / factor, gamma, beta, EPSILON)
     model = layers.load_into(chain(keras, layers.of["it"], (3, 3, 3)))
     assert_close(model(last(x)), last(y * blobs["more"][0].reshape(3, 1, 1)))
 

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from caffeconv.model import Blob, Layer, Shape, Weight
 SMALL = st.integers(1, 4)
 SHAPES = st.lists(st.integers(0, 4), max_size=5).map(tuple)
 AXES = st.integers(-3, 5)
-SETTINGS = {
+SETTINGS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "convolution_param": {"group": SMALL, "axis": AXES, "kernel_depth": SMALL, "pad_l": SMALL, "pad_type": SMALL},
     "inner_product_param": {"axis": AXES, "transpose": st.booleans()},
     "scale_param": {"axis": AXES},

@@ -57,9 +57,9 @@ def inner_product(x: Array, weight: Array, bias: Array | float = 0) -> Array:
 
 
 def unit_rows(x: Array, weight: Array) -> Array:
-    return np.array([[sample @ row / np.linalg.norm(row) for row in weight] for sample in x]) * np.linalg.norm(
-        weight[0]
-    )
+    products = np.array([[sample @ row / np.linalg.norm(row) for row in weight] for sample in x])
+    scaled: Array = products * np.linalg.norm(weight[0])
+    return scaled
 
 
 FOUR = "inner_product_param { num_output: 4 }"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
@@ -26,12 +26,13 @@ _UNSIGNED_TYPES = (FieldDescriptor.TYPE_UINT32, FieldDescriptor.TYPE_UINT64)
 _FLOAT_TYPES = (FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_DOUBLE)
 
 
-def _value(draw: st.DrawFn, field: FieldDescriptor) -> object:
+def _value(draw: st.DrawFn, field: Any) -> object:
+    """`field` is a FieldDescriptor, of whichever implementation of protobuf."""
     if field.type in _FLOAT_TYPES:
         return draw(st.sampled_from([0.0, 1.0, 2.0, 0.5, -1.0, float("inf"), float("nan")]))
     if field.type == FieldDescriptor.TYPE_BOOL:
         return draw(st.booleans())
-    if field.type == FieldDescriptor.TYPE_ENUM:
+    if field.enum_type is not None:
         return draw(st.sampled_from([value.number for value in field.enum_type.values]))
     return draw(_SIZES if field.type in _UNSIGNED_TYPES else _SIGNED)
 
@@ -58,7 +59,8 @@ def _fill(draw: st.DrawFn, message: Message, depth: int = 0) -> None:
 _PARAMS = sorted(
     name
     for name, field in LayerParameter.DESCRIPTOR.fields_by_name.items()
-    if name.endswith("_param") and name not in ("python_param",) and not field.message_type.name.startswith("V")
+    if field.message_type is not None and not field.message_type.name.startswith("V")
+    if name.endswith("_param") and name not in ("python_param",)
 )
 _PARAM_OF = {
     name: [param for param in _PARAMS if param.replace("_", "").startswith(name.lower()[:6])]
