@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from caffe_listing import FIXTURES
-from command import CHECKOUT, environment
+
+from tests.support.command import environment
+from tests.support.places import CHECKOUT, FIXTURES
 
 from caffeconv.catalogue import FAMILIES
 
