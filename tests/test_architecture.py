@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from caffeconv.catalogue import FAMILIES
 from tests.support.command import environment
 from tests.support.places import CHECKOUT, FIXTURES
-
-from caffeconv.catalogue import FAMILIES
 
 PACKAGE = CHECKOUT / "caffeconv"
 MODULES = sorted(PACKAGE.rglob("*.py"))

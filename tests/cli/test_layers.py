@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from caffeconv.keras.rules import RULES
+from caffeconv.keras.rules.table import WEIGHTED
 from tests.support.command import caffeconv
 
 
@@ -10,4 +10,4 @@ def test_every_rule_is_listed() -> None:
     outcome = caffeconv("layers")
     assert (outcome.status, outcome.err) == (0, "")
     listed = {line.split()[0] for line in outcome.out.splitlines() if line.strip()}
-    assert set(RULES) <= listed
+    assert set(WEIGHTED) <= listed

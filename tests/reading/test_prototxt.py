@@ -25,9 +25,10 @@ from caffe_proto.caffe_pb2 import (
 )
 from caffeconv.errors import CaffeconvError, ParseError
 from caffeconv.model import Note
-from caffeconv.reading.prototxt import parse_prototxt, read_prototxt
+from caffeconv.reading.prototxt import parse_prototxt
 from caffeconv.reading.upgrade import upgrade_net
 from tests.support.places import FIXTURES, UPGRADE
+from tests.support.readers import read_prototxt
 from tests.support.shared_data import MODELS, PROTOTXTS, needs_prototxts
 
 OLD_NETS = sorted(UPGRADE.glob("*.prototxt"))
@@ -267,7 +268,7 @@ class TestRefused:
             parse_prototxt(data, "x")
 
     def test_files_that_cannot_be_read(self, tmp_path: Path) -> None:
-        with pytest.raises(ParseError, match=r"absent\.prototxt: No such file"):
+        with pytest.raises(ParseError, match=r"absent\.prototxt cannot be read: No such file"):
             read_prototxt(tmp_path / "absent.prototxt")
         with pytest.raises(ParseError, match=re.escape(str(tmp_path))):
             read_prototxt(tmp_path)

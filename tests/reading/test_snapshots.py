@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from caffe_proto.caffe_pb2 import LayerParameter
 from caffeconv.errors import ParseError
-from caffeconv.reading.snapshots import detect_maker, read_snapshot
+from caffeconv.reading import Kind, read_contents
+from caffeconv.reading.sniff import detect_kind, open_input
+from tests.support.readers import detect_maker, read_snapshot
 from tests.support.shared_data import MODELS, caffe_says, needs_models, weights_of
 
 if TYPE_CHECKING:
@@ -287,16 +289,25 @@ def test_maker(path: Path, names: list[str], maker: str | None) -> None:
         for name in names:
             file[name] = SIX
     assert detect_maker(path) == maker
+    kind = detect_kind(path)
+    assert (kind is Kind.HDF5_SNAPSHOT) == (maker == "caffe")
     if maker != "caffe":
-        with pytest.raises(ParseError, match="is not an HDF5 snapshot of Caffe"):
-            read_snapshot(path)
+        with pytest.raises(ParseError, match="Caffe's HDF5 snapshot was expected here"):
+            open_input(path, Kind.HDF5_SNAPSHOT)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" + bytes(2000)])
+@pytest.mark.parametrize("content", [b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" + bytes(2000)])
 def test_damaged_file(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    with pytest.raises(ParseError, match="cannot be read as HDF5"):
-        read_snapshot(path)
+    for read in (read_snapshot, detect_kind, read_contents):
+        with pytest.raises(ParseError, match="cannot be read as HDF5"):
+            read(path)
+
+
+def test_empty_file(path: Path) -> None:
+    path.write_bytes(b"")
+    with pytest.raises(ParseError, match="is empty"):
+        read_contents(path, Kind.HDF5_SNAPSHOT)
 
 
 def test_missing_file(path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from caffeconv.errors import ParseError
-from caffeconv.reading.sniff import Kind, detect_kind, expect_kind
+from caffeconv.reading.sniff import Kind, detect_kind, open_input
 from tests.support import wire_writer as write
 from tests.support.shared_data import MODELS, PROTOTXTS, needs_models, needs_prototxts, weights_of
 
@@ -162,7 +162,7 @@ def test_error_says_what_it_is_instead(tmp_path: Path, content: bytes, wanted: l
     path = tmp_path / "given"
     path.write_bytes(content)
     with pytest.raises(ParseError) as error:
-        expect_kind(path, *wanted)
+        open_input(path, *wanted)
     message = str(error.value)
     assert message.startswith(f"{path} {line}")
     assert message.endswith("was expected here")
@@ -172,7 +172,7 @@ def test_error_says_what_it_is_instead(tmp_path: Path, content: bytes, wanted: l
 def test_expected_kind_is_returned(tmp_path: Path) -> None:
     path = tmp_path / "lenet_iter_10000"
     path.write_bytes(NET)
-    assert expect_kind(path, Kind.PROTOTXT, Kind.CAFFEMODEL) is Kind.CAFFEMODEL
+    assert open_input(path, Kind.PROTOTXT, Kind.CAFFEMODEL).kind is Kind.CAFFEMODEL
 
 
 def test_missing_file(tmp_path: Path) -> None:

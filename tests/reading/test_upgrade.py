@@ -19,10 +19,11 @@ from caffe_proto.caffe_pb2 import (
 )
 from caffeconv.errors import ParseError
 from caffeconv.model import Note
-from caffeconv.reading.prototxt import parse_prototxt, read_prototxt
+from caffeconv.reading.prototxt import parse_prototxt
 from caffeconv.reading.upgrade import upgrade_net
-from caffeconv.reading.upgrade.types import CAFFE_V1_TYPES, FORK_V1_TYPES
+from caffeconv.reading.upgrade.words import CAFFE_V1_WORDS, FORK_V1_WORDS
 from tests.support.places import UPGRADE
+from tests.support.readers import read_prototxt
 
 UPGRADED = ".upgraded.prototxt"
 NETS = sorted(path for path in UPGRADE.glob("*.prototxt") if not path.name.endswith(UPGRADED))
@@ -91,8 +92,8 @@ class TestAsCaffe:
 
     def test_types_are_the_words_of_the_schema(self) -> None:
         words = {value.name for value in V1LayerParameter.LayerType.DESCRIPTOR.values if value.number < PRIVATE}
-        assert set(CAFFE_V1_TYPES) == words
-        assert not words & set(FORK_V1_TYPES)
+        assert set(CAFFE_V1_WORDS) == words
+        assert not words & set(FORK_V1_WORDS)
 
 
 class TestV0:

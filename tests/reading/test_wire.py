@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from caffe_proto.caffe_pb2 import BlobProto, LayerParameter, NetParameter, V1LayerParameter
 from caffeconv.errors import ParseError
-from caffeconv.reading.wire.reader import read_caffemodel
 from tests.support import wire_writer as write
+from tests.support.readers import read_caffemodel
 from tests.support.shared_data import MODELS, caffe_says, needs_models, weights_of
 
 if TYPE_CHECKING:

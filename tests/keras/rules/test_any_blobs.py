@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from caffe_proto.caffe_pb2 import LayerParameter
 from caffeconv.errors import UnsupportedError
-from caffeconv.keras.rules import RULES, Context
 from caffeconv.keras.rules.flattening import Order
+from caffeconv.keras.rules.record import Context
+from caffeconv.keras.rules.table import WEIGHTED
 from caffeconv.model import Blob, Layer, Shape, Weight
 
 SMALL = st.integers(1, 4)
@@ -163,15 +164,17 @@ def contexts(draw: Draw, layer: Layer) -> Context:
     return Context(segments, order, scale, draw(st.sampled_from(["depthwise", "conv2d"])))
 
 
-@pytest.mark.parametrize("name", sorted(RULES))
+@pytest.mark.parametrize("name", sorted(WEIGHTED))
 def test_refuses_or_fits(name: str) -> None:
     seen: Counter[bool] = Counter()
+    convert = WEIGHTED[name].convert
+    assert convert is not None
 
     @given(layers(name).flatmap(lambda layer: st.tuples(st.just(layer), contexts(layer))))
     @settings(max_examples=60, deadline=None, derandomize=True, database=None)
     def refuses_or_fits(drawn: tuple[Layer, Context]) -> None:
         try:
-            parts = RULES[name].convert(*drawn)
+            parts = convert(*drawn)
         except UnsupportedError as error:
             assert "\n" not in str(error)
             seen[False] += 1

@@ -7,7 +7,8 @@ import pytest
 
 from caffe_proto.caffe_pb2 import LayerParameter
 from caffeconv.errors import UnsupportedError
-from caffeconv.keras.rules import RULES, Context
+from caffeconv.keras.rules.record import Context
+from caffeconv.keras.rules.table import RULES
 from caffeconv.model import Array, Blob, Layer, Shape
 from tests.support import caffe_cases, formula_cases
 from tests.support import naive_layers as naive
@@ -118,4 +119,6 @@ def test_refuses_to_fill_the_memory_with_zeros(blobs: list[Shape], settings_of: 
     param = LayerParameter(name="it", type="Deconvolution", convolution_param=settings_of)
     layer = Layer("it", "Deconvolution", param, blobs=tuple(Blob(np.ones(shape, np.float32)) for shape in blobs))
     with pytest.raises(UnsupportedError, match="zeros would expand"):
-        RULES["Deconvolution"].convert(layer, Context())
+        convert = RULES["Deconvolution"].convert
+        assert convert is not None
+        convert(layer, Context())

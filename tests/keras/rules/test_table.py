@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from caffeconv.keras.rules import RULES
+from caffeconv.keras.rules.table import WEIGHTED
 from tests.support import caffe_cases, formula_cases
 from tests.support.caffe_listing import MANIFEST
 from tests.support.caffe_runs import listing
@@ -19,12 +19,12 @@ FORMULAS: list[formula_cases.Case] = [case for cases in tables(HERE, "FORMULAS")
 
 
 def test_every_row_that_caffe_can_run_has_a_case() -> None:
-    assert {case.type for case in CAFFE} == KNOWN & set(RULES)
+    assert {case.type for case in CAFFE} == KNOWN & set(WEIGHTED)
 
 
 def test_every_row_that_caffe_cannot_run_has_a_case() -> None:
     proven = {case.type for case in FORMULAS}.union(*tables(HERE, "STORED"), *tables(HERE, "BY_ITSELF"))
-    assert set(RULES) - KNOWN <= proven
+    assert set(WEIGHTED) - KNOWN <= proven
 
 
 def test_every_layer_that_learns_has_a_case() -> None:

@@ -84,7 +84,7 @@ def _layers(draw: st.DrawFn) -> tuple[LayerParameter, tuple[tuple[int, ...] | No
 @given(_layers())
 def test_nothing_raises(layer: tuple[LayerParameter, tuple[tuple[int, ...] | None, ...]]) -> None:
     param, bottoms = layer
-    tops, reason = infer_top_shapes(param, bottoms)
+    tops, reason, _ = infer_top_shapes(param, bottoms)
     assert len(tops) == len(param.top)
     assert reason is None or (reason and "\n" not in reason)
     for top in tops:
@@ -123,7 +123,7 @@ def test_nothing_raises(layer: tuple[LayerParameter, tuple[tuple[int, ...] | Non
     ],
 )
 def test_large_numbers_cost_nothing(case: Case) -> None:
-    tops, _ = infer_top_shapes(case.param, case.bottoms)
+    tops, _, _ = infer_top_shapes(case.param, case.bottoms)
     assert tops == (None,)
     blobs = expected_blobs(case.param, case.bottoms) or ()
     assert all(len(blob) <= 32 for blob in blobs)

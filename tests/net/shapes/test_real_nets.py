@@ -68,7 +68,7 @@ def test_layers_are_those_of_caffe(path: Path) -> None:
     for layer in said["layers"]:
         param = _param_of(layer, params)
         bottoms = tuple(known[name] for name in param.bottom)
-        tops, reason = infer_top_shapes(param, bottoms)
+        tops, reason, _ = infer_top_shapes(param, bottoms)
         assert reason is None, layer["name"]
         assert expected_blobs(param, bottoms) == tuple(map(tuple, layer["blobs"])), layer["name"]
         known.update(zip(param.top, tops, strict=True))
