@@ -171,7 +171,7 @@ def test_refuses_or_fits(name: str) -> None:
     assert convert is not None
 
     @given(layers(name).flatmap(lambda layer: st.tuples(st.just(layer), contexts(layer))))
-    @settings(max_examples=60, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=120, deadline=None, derandomize=True, database=None)
     def refuses_or_fits(drawn: tuple[Layer, Context]) -> None:
         try:
             parts = convert(*drawn)
