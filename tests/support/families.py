@@ -6,14 +6,10 @@ import importlib
 from types import ModuleType
 from typing import Any
 
+from caffeconv.catalogue import FAMILIES
 from tests.support.places import CHECKOUT
 
 __all__ = ["modules_by_family", "tables"]
-
-FAMILIES = (
-    "convolution", "pooling", "inner_product", "normalization", "activation", "elementwise", "recurrent", "reshaping",
-    "slicing", "reduction", "upsampling", "detection", "losses", "data", "custom",
-)  # fmt: skip
 
 
 def modules_by_family(package: str) -> dict[str, ModuleType]:

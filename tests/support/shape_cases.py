@@ -1,6 +1,6 @@
 """Layers with the shapes that Caffe gives their tops and parameter blobs, and the tests that each family makes of them.
 
-    test_tops = tops_are_those_of_caffe(CASES)
+    TestShapes = shape_tests(CASES, REFUSED)
 
 Names of cases are the ids of tests. What is not compared with a running Caffe is by the source of the fork that has it.
 """
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from caffeconv.model import MaybeShape, PartialShape
 
 __all__ = [
-    "CONT", "IMAGE", "LABELS", "MATRIX", "SEQUENCE", "VOLUME", "Case", "blobs_are_those_of_caffe",
-    "blobs_over_unknown_bottoms", "contradictions_give_a_reason", "tops_are_those_of_caffe",
-    "unknown_bottoms_make_unknown_sizes_only", "unknown_bottoms_make_unknown_tops",
+    "CONT", "IMAGE", "LABELS", "MATRIX", "SEQUENCE", "VOLUME", "Case", "shape_tests",
 ]  # fmt: skip
 
 IMAGE = (2, 4, 6, 8)
@@ -63,7 +61,7 @@ def _of_each(cases: Cases) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in cases.items()])
 
 
-def tops_are_those_of_caffe(cases: Cases) -> Test:
+def _tops_are_those_of_caffe(cases: Cases) -> Test:
     @_of_each(cases)
     def test(case: Case) -> None:
         tops, reason, _ = infer_top_shapes(case.param, case.bottoms)
@@ -73,7 +71,7 @@ def tops_are_those_of_caffe(cases: Cases) -> Test:
     return test
 
 
-def blobs_are_those_of_caffe(cases: Cases) -> Test:
+def _blobs_are_those_of_caffe(cases: Cases) -> Test:
     @_of_each(cases)
     def test(case: Case) -> None:
         assert expected_blobs(case.param, case.bottoms) == case.blobs
@@ -81,7 +79,7 @@ def blobs_are_those_of_caffe(cases: Cases) -> Test:
     return test
 
 
-def contradictions_give_a_reason(cases: Cases) -> Test:
+def _contradictions_give_a_reason(cases: Cases) -> Test:
     """Of layers that contradict themselves or their bottoms, so that Caffe refuses the net."""
 
     @_of_each(cases)
@@ -97,7 +95,7 @@ def contradictions_give_a_reason(cases: Cases) -> Test:
     return test
 
 
-def unknown_bottoms_make_unknown_tops(cases: Cases) -> Test:
+def _unknown_bottoms_make_unknown_tops(cases: Cases) -> Test:
     @_of_each(cases)
     def test(case: Case) -> None:
         tops, reason, refused = infer_top_shapes(case.param, (None,) * len(case.bottoms))
@@ -111,7 +109,7 @@ def unknown_bottoms_make_unknown_tops(cases: Cases) -> Test:
     return test
 
 
-def unknown_bottoms_make_unknown_sizes_only(cases: Cases) -> Test:
+def _unknown_bottoms_make_unknown_sizes_only(cases: Cases) -> Test:
     """Of the cases that have blobs."""
 
     @_of_each({name: case for name, case in cases.items() if case.blobs})
@@ -127,7 +125,7 @@ def unknown_bottoms_make_unknown_sizes_only(cases: Cases) -> Test:
     return test
 
 
-def blobs_over_unknown_bottoms(cases: Cases, expected: Mapping[str, tuple[PartialShape, ...] | None]) -> Test:
+def _blobs_over_unknown_bottoms(cases: Cases, expected: Mapping[str, tuple[PartialShape, ...] | None]) -> Test:
     """`expected` by the name of a case; `None` where not even the number of axes is known."""
 
     @pytest.mark.parametrize("name", expected)
@@ -136,3 +134,25 @@ def blobs_over_unknown_bottoms(cases: Cases, expected: Mapping[str, tuple[Partia
         assert expected_blobs(case.param, (None,) * len(case.bottoms)) == expected[name]
 
     return test
+
+
+def shape_tests(
+    cases: Cases,
+    refused: Cases | None = None,
+    over_unknown: Mapping[str, tuple[PartialShape, ...] | None] | None = None,
+) -> type:
+    """What a family's test module makes of its cases, and of its layers that Caffe refuses.
+
+    `over_unknown`: name of a case -> the blobs that are expected where nothing is known of the bottoms.
+    """
+    tests = {
+        "test_tops": _tops_are_those_of_caffe(cases),
+        "test_blobs": _blobs_are_those_of_caffe(cases),
+        "test_unknown_bottoms": _unknown_bottoms_make_unknown_tops(cases),
+    }
+    if any(case.blobs for case in cases.values()):
+        tests["test_unknown_sizes"] = _unknown_bottoms_make_unknown_sizes_only(cases)
+        tests["test_blobs_over_unknown_bottoms"] = _blobs_over_unknown_bottoms(cases, over_unknown or {})
+    if refused:
+        tests["test_contradictions"] = _contradictions_give_a_reason(refused)
+    return type("TestShapes", (), {name: staticmethod(test) for name, test in tests.items()})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support import shape_cases
-from tests.support.shape_cases import IMAGE, MATRIX, Case
+from tests.support.shape_cases import IMAGE, MATRIX, Case, shape_tests
 
 CASES = {
     # Caffe's own, compared with a running Caffe
@@ -25,8 +24,4 @@ CASES = {
     "FixedNeuron": Case("FixedNeuron", "", (IMAGE,), (IMAGE,), None),
 }  # fmt: skip
 
-test_tops = shape_cases.tops_are_those_of_caffe(CASES)
-test_blobs = shape_cases.blobs_are_those_of_caffe(CASES)
-test_unknown_bottoms = shape_cases.unknown_bottoms_make_unknown_tops(CASES)
-test_unknown_sizes = shape_cases.unknown_bottoms_make_unknown_sizes_only(CASES)
-test_blobs_over_unknown_bottoms = shape_cases.blobs_over_unknown_bottoms(CASES, {"prelu": ((None,),)})
+TestShapes = shape_tests(CASES, over_unknown={"prelu": ((None,),)})

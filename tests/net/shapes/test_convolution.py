@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from caffeconv.net.shapes import infer_top_shapes
-from tests.support import shape_cases
-from tests.support.shape_cases import IMAGE, VOLUME, Case
+from tests.support.shape_cases import IMAGE, VOLUME, Case, shape_tests
 
 CASES = {
     # Caffe's own, compared with a running Caffe
@@ -105,12 +104,7 @@ REFUSED = {
                                 (IMAGE, (2, 4, 6, 9))),
 }  # fmt: skip
 
-test_tops = shape_cases.tops_are_those_of_caffe(CASES)
-test_blobs = shape_cases.blobs_are_those_of_caffe(CASES)
-test_contradictions = shape_cases.contradictions_give_a_reason(REFUSED)
-test_unknown_bottoms = shape_cases.unknown_bottoms_make_unknown_tops(CASES)
-test_unknown_sizes = shape_cases.unknown_bottoms_make_unknown_sizes_only(CASES)
-test_blobs_over_unknown_bottoms = shape_cases.blobs_over_unknown_bottoms(CASES, {
+TestShapes = shape_tests(CASES, REFUSED, over_unknown={
     "conv": ((6, None, 3, 3), (6,)),
     "conv_hw": ((1, None, 3, 1), (1,)),
     "conv_3d": ((3, None, 2, 2, 2), (3,)),  # its strides tell how many axes there are

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support import shape_cases
-from tests.support.shape_cases import IMAGE, LABELS, MATRIX, Case
+from tests.support.shape_cases import IMAGE, LABELS, MATRIX, Case, shape_tests
 
 CASES = {
     # Caffe's own, compared with a running Caffe
@@ -47,9 +46,4 @@ REFUSED = {
     "negative": Case("Input", "input_param { shape { dim: -1 } }"),
 }  # fmt: skip
 
-test_tops = shape_cases.tops_are_those_of_caffe(CASES)
-test_blobs = shape_cases.blobs_are_those_of_caffe(CASES)
-test_contradictions = shape_cases.contradictions_give_a_reason(REFUSED)
-test_unknown_bottoms = shape_cases.unknown_bottoms_make_unknown_tops(CASES)
-test_unknown_sizes = shape_cases.unknown_bottoms_make_unknown_sizes_only(CASES)
-test_blobs_over_unknown_bottoms = shape_cases.blobs_over_unknown_bottoms(CASES, {"parameter": ((3, 2),)})
+TestShapes = shape_tests(CASES, REFUSED, over_unknown={"parameter": ((3, 2),)})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support import shape_cases
-from tests.support.shape_cases import IMAGE, Case
+from tests.support.shape_cases import IMAGE, Case, shape_tests
 
 CASES = {
     "prior_box": Case("PriorBox",
@@ -27,6 +26,4 @@ CASES = {
                   (IMAGE, (30, 5)), ((30, 21, 7, 7),)),
 }  # fmt: skip
 
-test_tops = shape_cases.tops_are_those_of_caffe(CASES)
-test_blobs = shape_cases.blobs_are_those_of_caffe(CASES)
-test_unknown_bottoms = shape_cases.unknown_bottoms_make_unknown_tops(CASES)
+TestShapes = shape_tests(CASES)

@@ -8,8 +8,7 @@ import pytest
 
 from caffe_proto.caffe_pb2 import LayerParameter
 from caffeconv.net.shapes import infer_top_shapes
-from tests.support import shape_cases
-from tests.support.shape_cases import LABELS, MATRIX, Case
+from tests.support.shape_cases import LABELS, MATRIX, Case, shape_tests
 
 if TYPE_CHECKING:
     from caffeconv.model import MaybeShape
@@ -39,9 +38,7 @@ CASES = {
     "softmax_loss_probabilities": Case("SoftmaxWithLoss", "", (MATRIX, LABELS), ((), MATRIX)),
 }  # fmt: skip
 
-test_tops = shape_cases.tops_are_those_of_caffe(CASES)
-test_blobs = shape_cases.blobs_are_those_of_caffe(CASES)
-test_unknown_bottoms = shape_cases.unknown_bottoms_make_unknown_tops(CASES)
+TestShapes = shape_tests(CASES)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from caffeconv.net.shapes import infer_top_shapes
-from tests.support import shape_cases
-from tests.support.shape_cases import IMAGE, VOLUME, Case
+from tests.support.shape_cases import IMAGE, VOLUME, Case, shape_tests
 
 CASES = {
     # Caffe's own, compared with a running Caffe
@@ -43,10 +42,7 @@ REFUSED = {
     "spp_0": Case("SPP", "", (IMAGE,)),
 }  # fmt: skip
 
-test_tops = shape_cases.tops_are_those_of_caffe(CASES)
-test_blobs = shape_cases.blobs_are_those_of_caffe(CASES)
-test_contradictions = shape_cases.contradictions_give_a_reason(REFUSED)
-test_unknown_bottoms = shape_cases.unknown_bottoms_make_unknown_tops(CASES)
+TestShapes = shape_tests(CASES, REFUSED)
 
 
 def _pooled_by_counting(size: int, kernel: int, stride: int, pad: int, ceil: bool) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support import shape_cases
-from tests.support.shape_cases import CONT, SEQUENCE, Case
+from tests.support.shape_cases import CONT, SEQUENCE, Case, shape_tests
 
 CASES = {
     # Caffe's own, compared with a running Caffe
@@ -32,11 +31,4 @@ REFUSED = {
     "lstm_unit_gates": Case("LSTMUnit", "", ((1, 2, 5), (1, 2, 15), (1, 2)), (None, None)),
 }  # fmt: skip
 
-test_tops = shape_cases.tops_are_those_of_caffe(CASES)
-test_blobs = shape_cases.blobs_are_those_of_caffe(CASES)
-test_contradictions = shape_cases.contradictions_give_a_reason(REFUSED)
-test_unknown_bottoms = shape_cases.unknown_bottoms_make_unknown_tops(CASES)
-test_unknown_sizes = shape_cases.unknown_bottoms_make_unknown_sizes_only(CASES)
-test_blobs_over_unknown_bottoms = shape_cases.blobs_over_unknown_bottoms(
-    CASES, {"lstm_static": ((20, None), (20,), (20, None), (20, 5))}
-)
+TestShapes = shape_tests(CASES, REFUSED, over_unknown={"lstm_static": ((20, None), (20,), (20, None), (20, 5))})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support import shape_cases
-from tests.support.shape_cases import IMAGE, MATRIX, Case
+from tests.support.shape_cases import IMAGE, MATRIX, Case, shape_tests
 
 CASES = {
     "reduction": Case("Reduction", "", (IMAGE,), ((),)),
@@ -17,7 +16,4 @@ REFUSED = {
     "argmax_top_k": Case("ArgMax", "argmax_param { top_k: 4 }", (MATRIX,)),
 }  # fmt: skip
 
-test_tops = shape_cases.tops_are_those_of_caffe(CASES)
-test_blobs = shape_cases.blobs_are_those_of_caffe(CASES)
-test_contradictions = shape_cases.contradictions_give_a_reason(REFUSED)
-test_unknown_bottoms = shape_cases.unknown_bottoms_make_unknown_tops(CASES)
+TestShapes = shape_tests(CASES, REFUSED)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from caffeconv.net.shapes import infer_top_shapes
-from tests.support import shape_cases
-from tests.support.shape_cases import IMAGE, MATRIX, Case
+from tests.support.shape_cases import IMAGE, MATRIX, Case, shape_tests
 
 CASES = {
     # Caffe's own, compared with a running Caffe
@@ -40,10 +39,7 @@ REFUSED = {
     "reshape_num_axes": Case("Reshape", "reshape_param { shape { dim: -1 } axis: 1 num_axes: 2 }", (MATRIX,)),
 }  # fmt: skip
 
-test_tops = shape_cases.tops_are_those_of_caffe(CASES)
-test_blobs = shape_cases.blobs_are_those_of_caffe(CASES)
-test_contradictions = shape_cases.contradictions_give_a_reason(REFUSED)
-test_unknown_bottoms = shape_cases.unknown_bottoms_make_unknown_tops(CASES)
+TestShapes = shape_tests(CASES, REFUSED)
 
 
 def test_the_number_of_elements_stays() -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support import shape_cases
-from tests.support.shape_cases import IMAGE, MATRIX, Case
+from tests.support.shape_cases import IMAGE, MATRIX, Case, shape_tests
 
 CASES = {
     # Caffe's own, compared with a running Caffe
@@ -47,7 +46,4 @@ REFUSED = {
     "filter_selector_shape": Case("Filter", "", (IMAGE, (2, 2))),
 }  # fmt: skip
 
-test_tops = shape_cases.tops_are_those_of_caffe(CASES)
-test_blobs = shape_cases.blobs_are_those_of_caffe(CASES)
-test_contradictions = shape_cases.contradictions_give_a_reason(REFUSED)
-test_unknown_bottoms = shape_cases.unknown_bottoms_make_unknown_tops(CASES)
+TestShapes = shape_tests(CASES, REFUSED)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support import shape_cases
-from tests.support.shape_cases import IMAGE, Case
+from tests.support.shape_cases import IMAGE, Case, shape_tests
 
 CASES = {
     "upsample_yolo": Case("Upsample", "upsample_param { scale: 2 }", (IMAGE,), ((2, 4, 12, 16),)),
@@ -20,6 +19,4 @@ CASES = {
                       (IMAGE, IMAGE), ((2, 4, 14, 14),)),
 }  # fmt: skip
 
-test_tops = shape_cases.tops_are_those_of_caffe(CASES)
-test_blobs = shape_cases.blobs_are_those_of_caffe(CASES)
-test_unknown_bottoms = shape_cases.unknown_bottoms_make_unknown_tops(CASES)
+TestShapes = shape_tests(CASES)
