@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caffe_proto.caffe_pb2 import LayerParameter
+from caffeconv.catalogue import LAYER_TYPES
 from caffeconv.errors import UnsupportedError
 from caffeconv.keras.rules.flattening import Order
 from caffeconv.keras.rules.record import Context
@@ -106,13 +107,8 @@ def vectors(count: int) -> Callable[[Draw], Drawn]:
     return draw_vectors
 
 
-CONVOLUTIONS = ("Convolution", "ConvolutionRistretto", "Deconvolution", "DeconvolutionRistretto")
-MARGINS = ("MarginInnerProduct", "LargeMarginInnerProduct")
-DEPTHWISE = ("ConvolutionDepthwise", "DepthwiseConvolution")
 SOUND: dict[str, Callable[[Draw], Drawn]] = {
-    **dict.fromkeys((*CONVOLUTIONS, *DEPTHWISE), convolution),
     **dict.fromkeys(("Convolution3D", "Deconvolution3D"), time_convolution),
-    **dict.fromkeys(("InnerProduct", "FcRistretto", "Embed", *MARGINS), inner_product),
     **dict.fromkeys(("BatchNorm", "BN", "SyncBN"), normalization),
     **dict.fromkeys(("Scale", "Bias"), affine),
     "CConvolution": masked(convolution),
@@ -124,12 +120,15 @@ SOUND: dict[str, Callable[[Draw], Drawn]] = {
     "SqueezeConvolution": masked(convolution, statistics=True),
     "SqueezeInnerProduct": masked(inner_product, statistics=True),
 }
+SOUND_IN_FAMILY: dict[str, Callable[[Draw], Drawn]] = {"convolution": convolution, "inner_product": inner_product}
+"""For the types that are not above."""
 
 
 @st.composite
 def layers(draw: Draw, name: str) -> Layer:
     """A sound layer, and in most cases something done to it that makes it odd."""
-    param, blobs, bottom = SOUND.get(name, vectors(1))(draw)
+    sound = SOUND.get(name) or SOUND_IN_FAMILY.get(LAYER_TYPES[name].family) or vectors(1)
+    param, blobs, bottom = sound(draw)
     param.name, param.type = "it", name
     blobs = blobs[: draw(st.integers(1, len(blobs)))] if draw(st.booleans()) else blobs
     bottoms: tuple[Shape | None, ...] = (bottom,) if draw(st.booleans()) else draw(st.sampled_from([(), (None,)]))
