@@ -11,11 +11,15 @@ BIN := $(VENV)/bin
 INSTALL := install --quiet --disable-pip-version-check
 DEMO := fixtures/lenet_like
 
-# An environment that was last used for another checkout is installed into again.
+# An environment is installed into again when it was last used for another checkout, or with another setup.cfg; the
+# dates of files, which are new in every clone, do not count.
+ASKS := $(shell cksum <"$(ROOT)/setup.cfg")
 MOVED := $(if $(filter $(ROOT),$(shell cat "$(VENV)/root" 2>/dev/null)),,FORCE)
+CHANGED := $(if $(filter-out $(shell cat "$(VENV)/asks" 2>/dev/null),$(ASKS)),FORCE)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint proto proto-check docs docs-check compat crosscheck legacy-keras fixtures bench clean FORCE
+.PHONY: help demo test static check lint ruff-check ruff-format mypy proto proto-check docs docs-check lowest compat \
+    crosscheck legacy-keras fixtures bench clean FORCE
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' "$(ROOT)/Makefile" | expand -t 21
@@ -26,14 +30,14 @@ $(VENV)/made:
 	    exit 1; }
 	@"$(PYTHON)" -m venv "$(VENV)" && touch "$@"
 
-$(VENV)/installed: $(VENV)/made $(ROOT)/setup.cfg $(ROOT)/pyproject.toml $(MOVED)
+$(VENV)/installed: $(VENV)/made $(MOVED) $(CHANGED)
 	@echo "installing caffeconv into $(VENV)"
 	@"$(BIN)/python" -m pip $(INSTALL) --editable "$(ROOT)"
-	@echo "$(ROOT)" >"$(VENV)/root" && touch "$@"
+	@echo "$(ROOT)" >"$(VENV)/root" && echo "$(ASKS)" >"$(VENV)/asks" && touch "$@"
 
 $(VENV)/installed-test: $(VENV)/installed
 	@echo "installing what the tests need, TensorFlow and two Keras among it: this takes a few minutes"
-	@"$(BIN)/python" -m pip $(INSTALL) --editable "$(ROOT)[test]" && touch "$@"
+	@"$(BIN)/python" -m pip $(INSTALL) --editable "$(ROOT)[test,test-keras]" && touch "$@"
 
 $(VENV)/installed-lint: $(VENV)/installed
 	@"$(BIN)/python" -m pip $(INSTALL) --editable "$(ROOT)[lint]" && touch "$@"
@@ -47,18 +51,26 @@ demo: $(VENV)/installed  ## convert a small model to HDF5 and to pickle, and sho
 test: $(VENV)/installed-test  ## run the whole test suite
 	cd "$(ROOT)" && "$(BIN)/python" -m pytest $(PYTEST_ARGS)
 
-check: lint proto-check docs-check test  ## everything that must hold before a commit
+check: static test  ## everything that must hold before a commit: static and test
 
-lint: $(VENV)/installed-lint
+static: lint proto-check docs-check  ## ruff, mypy, and whether all that is generated is up to date
+
+lint: ruff-check ruff-format mypy
+
+ruff-check: $(VENV)/installed-lint
 	cd "$(ROOT)" && "$(BIN)/ruff" check .
+
+ruff-format: $(VENV)/installed-lint
 	cd "$(ROOT)" && "$(BIN)/ruff" format --check .
+
+mypy: $(VENV)/installed-lint
 	cd "$(ROOT)" && "$(BIN)/mypy"
 
 # grpcio-tools 1.62.3 is the last whose bindings import on protobuf 3.20.3 and on 7; its wheels end at Python 3.12.
 GENERATOR := grpcio-tools==1.62.3
 PROTOC := "$(CACHE)/proto/bin/python" -m grpc_tools.protoc -I. caffe_proto/caffe.proto
 GENERATOR_PYTHON := $(shell for python in "$(PYTHON)" python3.12 python3.11 python3.10; do \
-    "$$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo "$$python" && break; done)
+    "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo "$$python" && break; done)
 
 $(CACHE)/proto/made:
 	@test -n "$(GENERATOR_PYTHON)" || { echo "$(GENERATOR) needs a Python from 3.10 to 3.12; none was found" >&2; exit 1; }
@@ -87,14 +99,17 @@ docs: $(VENV)/installed-lint  ## write the generated parts of the docs
 docs-check: $(VENV)/installed-lint  ## check that the generated parts of the docs are up to date
 	@"$(BIN)/python" "$(ROOT)/docs/generate.py" --check
 
-compat:  ## run a small conversion under each protobuf from 3.20.3 to the newest
-	@cd "$(ROOT)" && PYTHON="$(PYTHON)" CACHE="$(CACHE)" sh tests/compat.sh
+lowest: $(VENV)/made  ## run the suite with the lowest Python and dependencies that setup.cfg allows
+	@cd "$(ROOT)" && PYTHON="$(BIN)/python" CACHE="$(CACHE)" sh tests/judges/lowest.sh $(PYTEST_ARGS)
+
+compat: $(VENV)/made  ## run a small conversion under each protobuf from 3.20.3 to the newest
+	@cd "$(ROOT)" && PYTHON="$(PYTHON)" CACHE="$(CACHE)" sh tests/judges/protobufs.sh
 
 crosscheck: $(VENV)/installed-test  ## bring up a real Caffe and compare with it
-	@cd "$(ROOT)" && PYTHON="$(BIN)/python" sh tests/crosscheck.sh $(PYTEST_ARGS)
+	@cd "$(ROOT)" && PYTHON="$(BIN)/python" sh tests/judges/pycaffe.sh $(PYTEST_ARGS)
 
 legacy-keras: $(VENV)/installed-test  ## load the files in Keras 2.3.1 with Theano and with TensorFlow 1.15
-	@cd "$(ROOT)" && PYTHON="$(BIN)/python" CACHE="$(CACHE)" sh tests/legacy_keras.sh
+	@cd "$(ROOT)" && PYTHON="$(BIN)/python" CACHE="$(CACHE)" sh tests/judges/legacy_keras.sh
 
 bench: $(VENV)/installed  ## measure times and memory, write benchmarks/RESULTS.md
 	cd "$(ROOT)" && "$(BIN)/python" benchmarks/run.py $(BENCH_ARGS)
@@ -103,4 +118,5 @@ fixtures: $(VENV)/installed  ## let a real Caffe write fixtures/ anew
 	cd "$(ROOT)" && CAFFECONV_PYCAFFE="$$(sh docker/bring_up_pycaffe.sh)" "$(BIN)/python" fixtures/make_fixtures.py
 
 clean:  ## remove what the verbs above made in this folder
-	cd "$(ROOT)" && rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	cd "$(ROOT)" && rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	cd "$(ROOT)" && find . -name __pycache__ -prune -exec rm -rf {} +

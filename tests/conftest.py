@@ -1,6 +1,10 @@
-"""Puts this folder on the path of every test, and sets TensorFlow and Keras up before either is imported."""
+"""Sets TensorFlow and Keras up before either is imported, and has failures in `support` show their values."""
 
 import os
+
+import pytest
+
+pytest.register_assert_rewrite("tests.support")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")

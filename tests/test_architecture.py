@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from caffe_listing import FIXTURES
-from command import CHECKOUT, environment
 
 from caffeconv.catalogue import FAMILIES
+from tests.support.command import environment
+from tests.support.places import CHECKOUT, FIXTURES
 
 PACKAGE = CHECKOUT / "caffeconv"
 MODULES = sorted(PACKAGE.rglob("*.py"))

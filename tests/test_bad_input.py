@@ -11,9 +11,10 @@ from pathlib import Path
 
 import h5py
 import pytest
-from caffe_listing import FIXTURES
-from command import Outcome, caffeconv, in_a_process
-from net_builder import input_text, layer_text, values, write_caffemodel, write_snapshot, write_text
+
+from tests.support.command import Outcome, caffeconv, in_a_process
+from tests.support.net_builder import input_text, layer_text, values, write_caffemodel, write_snapshot, write_text
+from tests.support.places import FIXTURES
 
 LENET = FIXTURES / "lenet_like"
 PROTOTXT, CAFFEMODEL = LENET / "net.prototxt", LENET / "net.caffemodel"

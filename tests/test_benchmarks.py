@@ -6,27 +6,28 @@ Times are printed, never asserted.
 from __future__ import annotations
 
 import math
+import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
+import measuring
+import net_files
+import nets
 import numpy as np
 import pytest
-from command import CHECKOUT, caffeconv, environment
+import results
+import run
 
 from caffe_proto.caffe_pb2 import NetParameter
+from tests.support.command import caffeconv, environment
+from tests.support.places import CHECKOUT
 
 BENCHMARKS = CHECKOUT / "benchmarks"
-sys.path.append(str(BENCHMARKS))
-
-import measuring  # noqa: E402
-import net_files  # noqa: E402
-import nets  # noqa: E402
-import results  # noqa: E402
-
 TINY = 16
 MEGABYTES = {"vgg16": 553.4, "resnet152": 241.4, "alexnet": 243.9, "squeezenet": 4.95}
 """Of the files: VGG_ILSVRC_16_layers, ResNet-152, bvlc_alexnet, squeezenet_v1.1."""
@@ -61,7 +62,7 @@ def test_caffemodel_is_one_that_protobuf_reads(name: str, written: Path) -> None
     net = nets.make_net(name, TINY)
     message = NetParameter()
     message.ParseFromString(Path(f"{written}.caffemodel").read_bytes())
-    layers = message.layers if net.legacy else message.layer
+    layers: Any = message.layers if net.legacy else message.layer
     assert [layer.name for layer in layers] == [layer.name for layer in net.layers]
     for layer, stored in zip(net.layers, layers, strict=True):
         assert [len(blob.data) for blob in stored.blobs] == [math.prod(shape) for shape in layer.shapes]
@@ -74,7 +75,8 @@ def test_caffemodel_is_one_that_protobuf_reads(name: str, written: Path) -> None
 @EVERY_NET
 def test_plain_way_gives_the_same_hdf5(name: str, written: Path) -> None:
     plain = Path(f"{written}.plain.h5")
-    command = [sys.executable, BENCHMARKS / "plain_protobuf.py", f"{written}.caffemodel", f"{written}.json", plain]
+    inputs = (Path(f"{written}.caffemodel"), Path(f"{written}.json"))
+    command: list[str | Path] = [sys.executable, BENCHMARKS / "plain_protobuf.py", *inputs, plain]
     subprocess.run(command, env=environment(), check=True)
     done = caffeconv(written, f"{written}.prototxt", f"{written}.caffemodel")
     assert done.status == 0, done.err
@@ -101,10 +103,37 @@ def test_same_seed_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "one.caffemodel").read_bytes() == (tmp_path / "two.caffemodel").read_bytes()
 
 
-def test_whole_run_on_tiny_nets(tmp_path: Path) -> None:
+def test_run_on_a_tiny_net(tmp_path: Path) -> None:
+    """Every process that is timed on a net, and those of the start, in a run as a developer has it."""
     page, work = tmp_path / "RESULTS.md", tmp_path / "work"
-    command = [sys.executable, BENCHMARKS / "run.py", "--quick", "--no-pycaffe", "--work", work, "--output", page]
+    options = ["--quick", "--no-pycaffe", "--only", "squeezenet", "--only", "start"]
+    command: list[str | Path] = [sys.executable, BENCHMARKS / "run.py", *options, "--work", work, "--output", page]
     subprocess.run(command, env=environment(), check=True, capture_output=True)
+    text = page.read_text("utf-8")
+    assert list(work.iterdir()) == []
+    assert (_rows_under(text, "## SqueezeNet"), _rows_under(text, "## Start")) == (7, 4)
+    assert str(tmp_path) not in text and str(CHECKOUT) not in text
+
+
+def test_page_of_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every net is made and every table is there; of each process to time it is only seen that its inputs exist."""
+    really = subprocess.run
+
+    def measure(command: Sequence[str], _: object, output: Path | None = None) -> measuring.Measurement:
+        inputs = [Path(word) for word in command if word.endswith((".prototxt", ".caffemodel", ".json"))]
+        assert all(path.exists() for path in inputs), command
+        return measuring.Measurement(0.2, 20)
+
+    def make_nets_here(command: Sequence[str], **options: Any) -> Any:
+        if Path(command[1]).name == "net_files.py":
+            return net_files.main(command[2:])
+        return really(command, **options)
+
+    monkeypatch.setattr(measuring, "measure", measure)
+    monkeypatch.setattr(subprocess, "run", make_nets_here)
+    monkeypatch.setattr(os, "sync", lambda: None)
+    page, work = tmp_path / "RESULTS.md", tmp_path / "work"
+    run.main(["--quick", "--no-pycaffe", "--work", str(work), "--output", str(page)])
     text = page.read_text("utf-8")
     assert list(work.iterdir()) == []
     for title, rows in {

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 import pytest
-from caffe_listing import FIXTURES
-from net_builder import input_text, layer_text, values, write_caffemodel, write_text
 
 import caffeconv
 from caffeconv import convert_caffemodel_to_dict, convert_caffemodel_to_keras
 from caffeconv.errors import CaffeconvError, MismatchError, UnsupportedError, WriteError
+from tests.support.net_builder import input_text, layer_text, values, write_caffemodel, write_text
+from tests.support.places import FIXTURES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +79,8 @@ class TestToKeras:
         assert err.count("\n") == len(result.notes)
 
     def test_quiet(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        convert_caffemodel_to_keras(str(tmp_path / "out"), *map(str, LENET), False, True, "tf", False)
+        prototxt, caffemodel = map(str, LENET)
+        convert_caffemodel_to_keras(str(tmp_path / "out"), prototxt, caffemodel, False, True, "tf", False)
         assert capsys.readouterr() == ("", "")
 
     def test_values(self, tmp_path: Path) -> None:

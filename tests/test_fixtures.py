@@ -1,4 +1,7 @@
-"""The fixtures themselves: listed, unchanged, small, and covering what Caffe can build."""
+"""The fixtures are listed, unchanged, small and cover what Caffe can build; caffeconv says of them what Caffe said.
+
+No Caffe is needed for this; `judges/test_pycaffe.py` asks one.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,11 @@ import json
 
 import numpy as np
 import pytest
-from caffe_listing import FIXTURES, MANIFEST
+
+import caffeconv
+from caffeconv.net import insert_splits
+from tests.support.caffe_listing import MANIFEST, of_caffe, of_dicts, of_net
+from tests.support.places import FIXTURES
 
 LIMIT = 5_000_000
 NEED_FILES = {"Data", "HDF5Data", "ImageData", "WindowData"}
@@ -17,6 +24,16 @@ NEED_CODE = {"Python"}
 
 NAMES = sorted(MANIFEST["fixtures"])
 RUN = [name for name in NAMES if "activations.npz" in MANIFEST["fixtures"][name]["files"]]
+STATES = [
+    pytest.param(name, state, id=f"{name}-{state}")
+    for name, entry in MANIFEST["fixtures"].items()
+    for state in entry["states"]
+]
+WEIGHTS = [
+    pytest.param(name, weights, id=f"{name}-{weights}")
+    for name, entry in MANIFEST["fixtures"].items()
+    for weights in entry["weights"]
+]
 
 
 def test_every_folder_is_listed() -> None:
@@ -56,3 +73,16 @@ def test_activations_are_complete(name: str) -> None:
                     assert (array.dtype, list(array.shape)) == (np.float32, shape), blob
                     assert np.isfinite(array).all()
                     assert array.any(), f"{layer['name']}: {side} {blob} is all zeros"
+
+
+@pytest.mark.parametrize(("name", "state"), STATES)
+def test_layers_and_shapes(name: str, state: str) -> None:
+    said = of_caffe((FIXTURES / name / state).read_bytes())
+    net = caffeconv.load_net(FIXTURES / name / "net.prototxt", **MANIFEST["fixtures"][name]["states"][state])
+    assert of_net(insert_splits(net)) == [line.partition(";")[0] + "; " for line in said]
+
+
+@pytest.mark.parametrize(("name", "weights"), WEIGHTS)
+def test_weights_of_every_dialect(name: str, weights: str) -> None:
+    listed = caffeconv.convert_caffemodel_to_dict(FIXTURES / name / "net.prototxt", FIXTURES / name / weights)
+    assert of_dicts(listed) == of_caffe((FIXTURES / name / "caffe.json").read_bytes())

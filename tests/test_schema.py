@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.protobuf import descriptor_pb2, text_format
 
 from caffe_proto import caffe_pb2
+from tests.support.places import CHECKOUT, SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parent.parent
-CHECK = ROOT.parent / "shared" / "tools" / "check_schema.py"
+CHECK = SHARED / "tools" / "check_schema.py"
 
 PRIVATE = 10000  # numbers of fork fields and fork enum words start here
 PRIVATE_IN_LAYER = 11000  # R-FCN's LayerParameter wrote 10000 and 10001
@@ -34,7 +33,7 @@ def all_messages() -> Iterator[descriptor_pb2.DescriptorProto]:
 
 def run(code: str) -> None:
     """Runs `code` in a fresh interpreter in which warnings are errors."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -56,7 +55,7 @@ def test_every_field_of_caffe_is_there() -> None:
 
 @pytest.mark.skipif(not CHECK.exists(), reason="the facts of Caffe's schema are not here")
 def test_agrees_with_the_facts() -> None:
-    done = subprocess.run([sys.executable, CHECK], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, CHECK], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "63 messages, 423 fields checked, 0 differences" in done.stdout
 
@@ -226,7 +225,10 @@ for find in ("FindFileByName", "FindMessageTypeByName"):
 
 def test_the_smoke_test_passes_here() -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "tests" / "compat_smoke.py"], capture_output=True, text=True, check=False
+        [sys.executable, CHECKOUT / "tests" / "judges" / "protobufs_smoke.py"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("protobuf ")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import h5py
 import pytest
-from caffe_listing import of_caffe, of_dicts
-from shared_data import MODELS, caffe_says, needs_models, weights_of
 
 import caffeconv
 from caffeconv.errors import MismatchError
+from tests.support.caffe_listing import of_caffe, of_dicts
+from tests.support.shared_data import MODELS, caffe_says, needs_models, weights_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from net_builder import one_line
-from shared_data import PROTOTXTS, SHARED, caffe_says, needs_prototxts
 
 import caffeconv
 from caffeconv.errors import ParseError
 from caffeconv.net import insert_splits, settle_shapes
 from caffeconv.net.shapes import expected_blobs
+from tests.support.net_builder import one_line
+from tests.support.places import SHARED
+from tests.support.shared_data import PROTOTXTS, caffe_says, needs_prototxts
 
 if TYPE_CHECKING:
     from pathlib import Path

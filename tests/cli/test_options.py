@@ -11,10 +11,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from caffe_listing import FIXTURES
-from command import caffeconv, environment
 
 from caffeconv import convert_caffemodel_to_dict
+from tests.support.command import caffeconv, environment
+from tests.support.places import FIXTURES
 
 RESIDUAL = (FIXTURES / "residual_block" / "net.prototxt", FIXTURES / "residual_block" / "net.caffemodel")
 LENET = (FIXTURES / "lenet_like" / "net.prototxt", FIXTURES / "lenet_like" / "net.caffemodel")

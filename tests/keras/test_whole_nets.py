@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from caffe_listing import FIXTURES
-from described_models import KERAS, assert_close, converted
-from whole_nets import depthwise_net, encoder_decoder, first_and_last, lenet_like, residual_block
+
+from tests.support.described_models import assert_close, converted
+from tests.support.places import FIXTURES
+from tests.support.whole_nets import depthwise_net, encoder_decoder, first_and_last, lenet_like, residual_block
 
 
-@pytest.mark.parametrize("keras_name", KERAS)
 @pytest.mark.parametrize("net", [lenet_like, residual_block, depthwise_net, encoder_decoder])
-def test_computes_what_caffe_computes(tmp_path: Path, keras_name: str, net: Any) -> None:
-    model = net(pytest.importorskip(keras_name))
+def test_computes_what_caffe_computes(tmp_path: Path, keras: Any, net: Any) -> None:
+    model = net(keras)
     layers = converted(FIXTURES / net.__name__, tmp_path)
     assert {layer.name for layer in layers.result.layers} == {layer.name for layer in model.layers if layer.weights}
     image, expected = first_and_last(net.__name__)

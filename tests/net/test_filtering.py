@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from net_builder import layer_text, message_of, net_of, one_line
 
 from caffeconv.errors import MismatchError
 from caffeconv.net import State, keep_layers
+from tests.support.net_builder import layer_text, message_of, net_of, one_line
 
 DEPLOY = frozenset({"deploy"})
 

@@ -1,13 +1,13 @@
-"""Edges, shapes that are given, automatic tops and Split layers; real Caffe's own lists are in `test_caffe_goldens`."""
+"""Edges, shapes that are given, automatic tops and Split layers; real Caffe's own lists are in `test_fixtures`."""
 
 from __future__ import annotations
 
 import pytest
-from net_builder import input_text, layer_text, net_of, one_line
 
 from caffeconv.errors import MismatchError
 from caffeconv.model import Net, Source
 from caffeconv.net import AUTOMATIC_TOP, insert_splits, settle_shapes
+from tests.support.net_builder import input_text, layer_text, net_of, one_line
 
 DATA = input_text("data", 2, 3, 4, 5)
 

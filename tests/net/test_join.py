@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from net_builder import input_text, layer_text, net_of, one_line, values
 
 from caffeconv.errors import MismatchError
+from tests.support.net_builder import input_text, layer_text, net_of, one_line, values
 
 if TYPE_CHECKING:
     from caffeconv.model import Net
@@ -32,9 +32,9 @@ def notes(net: Net) -> list[str]:
     return [f"{note.level} {note}" for note in net.notes]
 
 
-def refusal(text: str, *weights: tuple[str, list[np.ndarray]], **options: object) -> str:
+def refusal(text: str, *weights: tuple[str, list[np.ndarray]], **options: Any) -> str:
     with pytest.raises(MismatchError) as refused:
-        net_of(text, weights, **options)  # type: ignore[arg-type]
+        net_of(text, weights, **options)
     return one_line(refused.value)
 
 

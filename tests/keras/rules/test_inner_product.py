@@ -1,0 +1,80 @@
+"""Full weight matrices, and Embed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from caffeconv.model import Array
+from tests.support import caffe_cases, formula_cases
+from tests.support.caffe_cases import Order, in_caffes_order
+from tests.support.caffe_runs import Run
+from tests.support.flattened_maps import channels_last, flattened_channels_last
+from tests.support.formula_cases import Case, masked
+
+
+def maps_to_vector(run: Run) -> tuple[list[Array], list[Array]]:
+    return [channels_last(run.bottoms[0])], run.tops
+
+
+def behind(*segments: tuple[int, ...], shape: tuple[int, ...] | None = None) -> Order:
+    """Behind vectors of flattened maps; `shape` is that of the vectors where axes of size 1 stand behind them."""
+
+    def order(run: Run) -> tuple[list[Array], list[Array]]:
+        x = run.bottoms[0].reshape(shape or run.bottoms[0].shape)
+        return [flattened_channels_last(x, segments)], run.tops
+
+    return order
+
+
+def batch_as_features(run: Run) -> tuple[list[Array], list[Array]]:
+    """The batch is one of the axes that are multiplied."""
+    return [run.bottoms[0].reshape(1, -1)], [run.tops[0][np.newaxis]]
+
+
+CAFFE = {
+    **caffe_cases.learned("Embed", order=in_caffes_order),
+    **caffe_cases.learned(
+        "InnerProduct",
+        order=maps_to_vector,
+        orders={
+            "inner_product_axis/axis_0": batch_as_features,
+            "inner_product_flattened/behind_flatten": behind((4, 4, 6)),
+            "inner_product_flattened/behind_reshape": behind((4, 2, 3)),
+            "inner_product_flattened/behind_concat": behind((4, 4, 6), (4, 2, 3)),
+            "inner_product_flattened/behind_spp": behind((4, 1, 1), (4, 2, 2)),
+            "flattened_features/behind_part": behind((4, 2, 3)),
+            "flattened_features/behind_tiles": behind((4, 2, 3), (4, 2, 3)),
+            "flattened_features/behind_pixel": behind((4, 2, 3), shape=(6, 24)),
+            "flattened_features/of_steps": behind((4, 2, 3)),
+            "lstm/scores": in_caffes_order,
+        },
+    ),
+}
+
+
+def inner_product(x: Array, weight: Array, bias: Array | float = 0) -> Array:
+    return x.reshape(len(x), -1) @ weight.reshape(weight.shape[-2:]).T + bias
+
+
+def unit_rows(x: Array, weight: Array) -> Array:
+    products = np.array([[sample @ row / np.linalg.norm(row) for row in weight] for sample in x])
+    scaled: Array = products * np.linalg.norm(weight[0])
+    return scaled
+
+
+FOUR = "inner_product_param { num_output: 4 }"
+FORMULAS = (
+    Case("plain", "FcRistretto", (3, 5), ((4, 5), (4,)), inner_product, FOUR),
+    Case("old-shapes", "InnerProduct", (3, 5), ((1, 1, 4, 5), (1, 1, 1, 4)),
+         lambda x, w, b: inner_product(x, w, b.ravel()), FOUR),
+    *(Case("plain", name, (3, 5), ((4, 5),), unit_rows, "margin_inner_product_param { num_output: 4 }")
+      for name in ("MarginInnerProduct", "LargeMarginInnerProduct")),
+    Case("all-masks", "CInnerProduct", (3, 5), ((4, 5), (4,)) * 2, masked(inner_product), FOUR, masks=2),
+    Case("all-masks", "SqueezeInnerProduct", (3, 5), (*((4, 5), (4,)) * 2, (1, 1, 1, 2)), masked(inner_product),
+         FOUR, masks=3),
+)  # fmt: skip
+STORED = {"InnerDistance": {"centers": (3, 5)}}
+
+test_computes_what_caffe_computes = caffe_cases.computes_what_caffe_computes(CAFFE)
+test_computes_its_definition = formula_cases.computes_its_definition(FORMULAS)
+test_is_named_and_as_stored = formula_cases.is_named_and_as_stored(STORED)

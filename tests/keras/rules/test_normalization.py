@@ -1,0 +1,74 @@
+"""Normalizations, and each Scale that is fused into one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from caffeconv.keras.conversion import convert
+from caffeconv.model import Array
+from tests.support import caffe_cases, formula_cases
+from tests.support import naive_layers as naive
+from tests.support.caffe_cases import by_feature, in_caffes_order
+from tests.support.described_models import assert_close, one_layer
+from tests.support.formula_cases import IMAGE, Case, Formula
+
+CAFFE = caffe_cases.learned(
+    "BatchNorm",
+    orders={
+        "flattened_features/norm": by_feature((4, 2, 3)),
+        "flattened_features/norm_alone": by_feature((4, 2, 3)),
+        "flattened_features/rows_norm": in_caffes_order,
+    },
+)
+
+
+def normalized(order: str, epsilon: float = 1e-5) -> Formula:
+    """`order` names the blobs: mean, variance, factor, scale, shift, or - for what means nothing."""
+
+    def compute(x: Array, *blobs: Array) -> Array:
+        held = {letter: blob.reshape(-1) for letter, blob in zip(order, blobs, strict=True)}
+        factor = held.get("f", np.ones(1))
+        ones, zeros = np.ones(x.shape[1]), np.zeros(x.shape[1])
+        mean, variance = held.get("m", zeros) / factor, held.get("v", ones - epsilon) / factor
+        return naive.normalization(x, mean, variance, held.get("s", ones), held.get("b", zeros), epsilon)
+
+    return compute
+
+
+CHANNELS = ((4,), (4,), (4,), (4,))
+FORMULAS = (
+    Case("folded", "BatchNorm", IMAGE, CHANNELS[:2], normalized("sb")),
+    Case("without-shift", "BatchNorm", IMAGE, ((4,), (4,), (1,), (4,)), normalized("mvfs")),
+    Case("statistics-last", "BatchNorm", IMAGE, CHANNELS, normalized("sbmv", 1e-3), "batch_norm_param { eps: 0.001 }"),
+    Case("digits", "BatchNorm", IMAGE, (*CHANNELS, (1,)), normalized("sbmv-")),
+    Case("cudnn", "BatchNorm", IMAGE, (*((1, 4, 1, 1),) * 2, (1,), *((1, 4, 1, 1),) * 2), normalized("sb-mv")),
+    Case("factor-amid", "BatchNorm", IMAGE, ((4,), (4,), (1,), (4,), (4,)), normalized("mvfsb")),
+    Case("two-blobs", "BN", IMAGE, ((1, 4, 1, 1),) * 2, normalized("sb")),
+    Case("four-blobs", "BN", IMAGE, ((1, 4, 1, 1),) * 4, normalized("sbmv", 0.01), "bn_param { eps: 0.01 }"),
+    Case("four-blobs", "SyncBN", IMAGE, ((1, 4),) * 4, normalized("sbmv")),
+)
+STORED = {
+    "LayerNorm": {"gamma": (4,), "beta": (4,)},
+    "MovingNormalize": {"scale": (1,)},
+}
+BY_ITSELF = {"Normalize"}
+
+test_computes_what_caffe_computes = caffe_cases.computes_what_caffe_computes(CAFFE)
+test_computes_its_definition = formula_cases.computes_its_definition(FORMULAS)
+test_is_named_and_as_stored = formula_cases.is_named_and_as_stored(STORED)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_normalize_with_its_array(tmp_path: Path, shared: bool) -> None:
+    random = np.random.default_rng(5)
+    x, scale = random.normal(size=IMAGE), random.uniform(5, 20, () if shared else 4).astype("f4")
+    param = f"norm_param {{ across_spatial: false channel_shared: {str(shared).lower()} }}"
+    (layer,) = convert(one_layer(tmp_path, "Normalize", param, IMAGE, [scale])).layers
+    (gamma,) = layer.weights
+    assert (layer.keras, gamma.name, gamma.shape) == (None, "gamma", (4,))
+    expected = x / np.sqrt((x**2).sum(axis=1, keepdims=True)) * (scale if shared else scale.reshape(4, 1, 1))
+    image = np.moveaxis(x, 1, -1)
+    assert_close(image / np.linalg.norm(image, axis=-1, keepdims=True) * gamma.array, np.moveaxis(expected, 1, -1))

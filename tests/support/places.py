@@ -1,0 +1,12 @@
+"""Where things lie: the checkout, the nets that real Caffe ran, and what may lie beside the checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["CHECKOUT", "FIXTURES", "SHARED", "UPGRADE"]
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FIXTURES = CHECKOUT / "fixtures"
+UPGRADE = CHECKOUT / "tests" / "reading" / "upgrade"
+SHARED = CHECKOUT.parent / "shared"
