@@ -22,9 +22,8 @@ from caffeconv.model import Note
 from caffeconv.reading.prototxt import parse_prototxt, read_prototxt
 from caffeconv.reading.upgrade import upgrade_net
 from caffeconv.reading.upgrade.types import CAFFE_V1_TYPES, FORK_V1_TYPES
-from tests.support.places import UPGRADE
+from tests.support.places import UPGRADE, UPGRADED
 
-UPGRADED = ".upgraded.prototxt"
 NETS = sorted(path for path in UPGRADE.glob("*.prototxt") if not path.name.endswith(UPGRADED))
 PRIVATE = 10000
 
