@@ -186,7 +186,8 @@ root = file.message_type.add(name="NetParameter")
 root.field.add(name="layer", number=100, type=11, label=3, type_name=".caffe.LayerParameter")
 descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
 descriptor = descriptor_pool.Default().FindMessageTypeByName("caffe.NetParameter")
-Theirs = message_factory.GetMessageClass(descriptor)
+class_of = getattr(message_factory, "GetMessageClass", None) or message_factory.MessageFactory().GetPrototype
+Theirs = class_of(descriptor)
 """
 OURS = """
 from caffe_proto import caffe_pb2

@@ -47,6 +47,7 @@ def _run(
 ) -> None:
     """Read the files and list what they hold."""
     from caffeconv.cli.printing import print_net, print_notes
+    from caffeconv.cli.text import printable
     from caffeconv.net.loading import list_files
 
     listing = list_files(files, phase=phase, level=level, stages=stages, input_shapes=input_shapes)
@@ -56,7 +57,7 @@ def _run(
         print(json.dumps(_as_json(listing), indent=1))
         return
     for file in listing.files:
-        print(f"{file.path}: {_KINDS[file.kind]}" + (f", {file.generation}" if file.generation else ""))
+        print(f"{printable(file.path)}: {_KINDS[file.kind]}" + (f", {file.generation}" if file.generation else ""))
     print_net(listing.net)
     layers = listing.net.layers
     total = sum(blob.array.size for layer in layers for blob in layer.blobs)

@@ -12,12 +12,13 @@ stdout    a tar: for every job a folder `<job name>/` with what the job made, or
     seed            what random weights and inputs are drawn from
     saves           {file name: dialect}: fills all weights at random and writes them to these; DIALECTS lists them
     factors         {layer name: BatchNorm factor} where that filling is not to use FACTOR
-    upgrade         true: the net as Caffe's tool upgrade_net_proto_text writes it, as `upgraded.prototxt`
+    upgrade         true: the net as Caffe's tool upgrade_net_proto_text writes it, as `upgraded.prototxt`; or "alone":
+                    this and nothing else, for nets that cannot be built, and whatever the tool complains about
     activations     true: runs the net and writes `activations.npz`
     inputs          {blob name: [kind, argument…]} for that run; INPUTS lists the kinds, default "normal"
 
-Every job writes `caffe.json`: layers in order with auto-inserted Splits, shapes of blobs, bottoms and tops, and the
-SHA-256 of every learned array (float32, little-endian, C order) under `w|<layer>|<name>|<blob>`, but for those that
+Every other job writes `caffe.json`: layers in order with auto-inserted Splits, shapes of blobs, bottoms and tops, and
+the SHA-256 of every learned array (float32, little-endian, C order) under `w|<layer>|<name>|<blob>`, but for those that
 `weights` lacks. `activations.npz` has `bottom|<layer>|<position>` and `top|<layer>|<position>` of every layer that
 learns or has no bottom and of every maker of a net output, copied when the layer has run, before a layer in place
 overwrites them.
@@ -286,6 +287,10 @@ def work(job, folder):
         return net
 
     source = pathlib.Path(job["prototxt"])
+    upgrading = ["upgrade_net_proto_text", str(source), str(folder / "upgraded.prototxt")]
+    if job.get("upgrade") == "alone":
+        subprocess.call(upgrading)
+        return
     text = source.read_bytes().decode(errors="replace")
     written = text_format.Merge(text, caffe_pb2.NetParameter(), allow_unknown_field=True)
     seed = job.get("seed")
@@ -298,7 +303,7 @@ def work(job, folder):
         DIALECTS[dialect](net, written, path)
         assert digests(build(path)) == description["weight_sha256"], f"{name}: Caffe reads back other weights"
     if job.get("upgrade"):
-        subprocess.check_call(["upgrade_net_proto_text", str(source), str(folder / "upgraded.prototxt")])
+        subprocess.check_call(upgrading)
     description["prototxt"] = source.name
     (folder / "caffe.json").write_text(json.dumps(description, sort_keys=True))
     if job.get("activations"):

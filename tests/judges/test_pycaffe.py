@@ -19,6 +19,7 @@ import pytest
 
 import caffeconv
 from caffeconv.net import ALL, insert_splits
+from tests.judges.make_upgrade import upgraded_by_caffe
 from tests.judges.pycaffe_client import ask, missing
 from tests.support.caffe_listing import MANIFEST, of_caffe, of_dicts, of_net
 from tests.support.places import FIXTURES
@@ -117,6 +118,11 @@ def test_batch_norms_compute_what_a_running_caffe_computes(name: str) -> None:
             computed = (bottom - weights["moving_mean"]) / np.sqrt(weights["moving_variance"] + epsilon)
             computed = computed * weights.get("gamma", 1) + weights.get("beta", 0)
             np.testing.assert_allclose(computed, top, rtol=1e-4, atol=1e-5, err_msg=layer.name)
+
+
+def test_the_upgraded_nets_are_what_caffe_writes() -> None:
+    for path, content in upgraded_by_caffe().items():
+        assert path.read_bytes() == content, path.name
 
 
 def pairs() -> list[Any]:

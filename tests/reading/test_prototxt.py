@@ -460,7 +460,7 @@ ABOUT = {
         "type: DROPOUT", 'type: "DROPOUT"',
     ),
     "MyCaffe+MyCaffe__MyCaffe.test_test_data_models_tft_Tft_traffic_tft_traffic_train_test": (r"source: C:.*", ""),
-    "yjxiong+caffe__models_C3D_train": (r"(pool: MAX)\s*kernel_size:.*\s*stride:.*", r"\1"),
+    "yjxiong+caffe__models_C3D_train": (r"scale_ratios:.*|(?<=pool: MAX)\s*kernel_size:.*\s*stride:.*", ""),
 }  # fmt: skip
 """What keeps protobuf's own parser from reading a file, and what to write there instead."""
 

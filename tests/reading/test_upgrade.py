@@ -22,10 +22,9 @@ from caffeconv.model import Note
 from caffeconv.reading.prototxt import parse_prototxt
 from caffeconv.reading.upgrade import upgrade_net
 from caffeconv.reading.upgrade.words import CAFFE_V1_WORDS, FORK_V1_WORDS
-from tests.support.places import UPGRADE
+from tests.support.places import UPGRADE, UPGRADED
 from tests.support.readers import read_prototxt
 
-UPGRADED = ".upgraded.prototxt"
 NETS = sorted(path for path in UPGRADE.glob("*.prototxt") if not path.name.endswith(UPGRADED))
 PRIVATE = 10000
 

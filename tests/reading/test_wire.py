@@ -225,7 +225,9 @@ def test_values(read: Callable[[bytes], Read], fields: bytes, expected: np.ndarr
 
 def test_values_of_one_piece_are_views_that_keep_the_file_mapped(tmp_path: Path) -> None:
     size = 1 << 20
-    for fields in (write.packed_floats(5, range(size)), write.loose_floats(5, range(size))):
+    loose = np.zeros(size, [("tag", "u1"), ("value", "<f4")])
+    loose["tag"], loose["value"] = 5 << 3 | 5, np.arange(size)
+    for fields in (write.chunk(5, np.arange(size, dtype="<f4").tobytes()), loose.tobytes()):
         path = tmp_path / "x.caffemodel"
         path.write_bytes(write.layer("fc", "InnerProduct", write.shape(1024, 1024) + fields))
         tracemalloc.start()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import click.testing
+import pytest
 
 from caffeconv.cli import main
 from tests.support.places import CHECKOUT
@@ -27,10 +29,11 @@ class Outcome:
 
 def caffeconv(*arguments: str | Path) -> Outcome:
     """`caffeconv ARGUMENTS`, in this process; an exception that the command lets through is raised again."""
-    result = click.testing.CliRunner().invoke(main, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return Outcome(result.exit_code, result.stdout, result.stderr)
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments], prog_name="caffeconv")
+    assert isinstance(ended.value.code, int)
+    return Outcome(ended.value.code, out.getvalue(), err.getvalue())
 
 
 def in_a_process(*arguments: str | Path, folder: Path | None = None) -> Outcome:

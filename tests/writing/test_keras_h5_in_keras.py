@@ -45,8 +45,14 @@ def a_model(keras: Any, names: dict[str, str]) -> Any:
 
 
 @pytest.mark.parametrize("by_name", [True, False])
-@pytest.mark.parametrize("suffix", ["h5", "hdf5"])
-@pytest.mark.parametrize("more", [pytest.param(0, id="alone"), pytest.param(3000, id="spread-names")])
+@pytest.mark.parametrize(
+    ("suffix", "more"),
+    [
+        pytest.param("h5", 0, id="h5"),
+        pytest.param("hdf5", 0, id="hdf5"),
+        pytest.param("h5", 3000, id="spread-names"),
+    ],
+)
 def test_loads(tmp_path: Path, keras: Any, by_name: bool, suffix: str, more: int) -> None:
     layers = [weights_of(name, shapes) for name, shapes in ARRAYS.items()]
     without_weights = [LayerWeights(f"{number}_{'x' * 60}", "ReLU", ()) for number in range(more)]

@@ -54,7 +54,7 @@ def test_loads_as_plain_dicts(tmp_path: Path) -> None:
     assert list(conv) == ["name", "type", "weights", "bottoms", "tops"]
     assert conv["bottoms"] == [("data", (10, 3, 224, 224))]
     assert conv["tops"] == [("conv1", (2**40, 0, 255, 256))]
-    np.testing.assert_array_equal(conv["weights"][0], np.arange(24).reshape(2, 3, 2, 2), strict=False)
+    np.testing.assert_array_equal(conv["weights"][0], np.arange(24).reshape(2, 3, 2, 2))
     np.testing.assert_array_equal(conv["weights"][1], [0.5, -1.5])
     assert last["name"] == "größe ☃"
     assert [array.shape for array in last["weights"]] == [(), (0, 3), (3,)]
