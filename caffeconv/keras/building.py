@@ -10,10 +10,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from caffeconv.keras.graph import Edge, Held, Node, Part, Value, is_reordered
+from caffeconv.keras.graph import Edge, Held, Layout, Node, Part, Value, is_reordered
 from caffeconv.model import KerasCall, Layer, MaybeShape, Note, PartialShape, Shape, Weight
 
-__all__ = ["Growing", "Options", "Site", "maps"]
+__all__ = ["Growing", "Options", "Site", "maps", "product", "target"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Options:
     flatten_order: Literal["hwc", "chw"] = "hwc"
     flatten_shapes: Mapping[str, Shape] = dataclasses.field(default_factory=dict)
     depthwise: Literal["depthwise", "conv2d"] = "depthwise"
+    include_unknown: bool = True
 
 
 @dataclasses.dataclass
@@ -31,11 +32,19 @@ class Growing:
 
     nodes: list[Node] = dataclasses.field(default_factory=list)
     notes: list[Note] = dataclasses.field(default_factory=list)
+    inputs: list[Value] = dataclasses.field(default_factory=list)
 
     def add(self, node: Node) -> Edge:
         """A new node; its first output."""
         self.nodes.append(node)
         return Edge(len(self.nodes) - 1)
+
+    def new_input(self, name: str, shape: MaybeShape, origins: tuple[int, ...], axes_kept: bool) -> Value:
+        """An input of the model: with its channels last if it has pixels, unless its axes are to be kept."""
+        held = Held("unknown", None) if shape is None else Held("axes", shape) if axes_kept else maps(shape)
+        value = Value(self.add(Node(name, KerasCall("Input"), (), (), origins, "input")), held)
+        self.inputs.append(value)
+        return value
 
 
 def maps(shape: MaybeShape) -> Held:
@@ -53,6 +62,8 @@ class Site:
     options: Options
     growing: Growing
     scale: Layer | None = None
+    each_bottom: bool = False
+    axes_kept: bool = False
 
     def top(self, number: int = 0) -> MaybeShape:
         """The shape of one of the layer's tops, if it is known."""
@@ -89,12 +100,23 @@ class Site:
         """What may be wrong."""
         self.growing.notes.append(Note("warning", self.layer.name, text))
 
-    def unsupported(self, reason: str, weights: Sequence[Weight] = ()) -> tuple[Value, ...]:
+    def unsupported(self, reason: str, weights: Sequence[Weight] = (), layout: Layout = "unknown") -> tuple[Value, ...]:
         """Tops that no layer of Keras makes: a node that says why, in its place in the graph."""
         tops = len(self.layer.tops)
         edges = [value.edge for value in self.inputs]
         edge = self.add(None, edges, weights=weights, outputs=max(tops, 1), problem=reason)
-        return tuple(Value(Edge(edge.node, number), Held("unknown", self.top(number))) for number in range(tops))
+        return tuple(Value(Edge(edge.node, number), Held(layout, self.top(number))) for number in range(tops))
+
+    def input(self, number: int) -> Value:
+        """An input of the model for one of the layer's tops, held as those who read it want it."""
+        return self.growing.new_input(self.layer.tops[number], self.top(number), self.origins, self.axes_kept)
+
+    def blocked(self, values: Sequence[Value], reason: str) -> tuple[Value, ...]:
+        """The values, of nodes that cannot be built for this reason; their weights are as they are."""
+        for value in values:
+            node = self.growing.nodes[value.edge.node]
+            self.growing.nodes[value.edge.node] = dataclasses.replace(node, problem=reason)
+        return tuple(Value(value.edge, Held("unknown", value.held.shape)) for value in values)
 
     # From one layout to another.
 
@@ -120,7 +142,7 @@ class Site:
             return Value(self.call("ReorderFeatures", edge, part=part, name="reorder", segments=segments), done)
         channels, *axes = held.segments[0]
         maps_shape = (*axes, channels)
-        edge = self.call("Reshape", edge, part=part, name="maps", target_shape=_target(maps_shape))
+        edge = self.call("Reshape", edge, part=part, name="maps", target_shape=target(maps_shape))
         rank = len(maps_shape) + 1
         edge = self.call("Permute", edge, part=part, name="permute", dims=(rank - 1, *range(1, rank - 1)))
         return Value(self.call("Flatten", edge, part=part, name="flatten"), done)
@@ -146,6 +168,6 @@ def product(sizes: PartialShape) -> int | None:
     return math.prod(known) if len(known) == len(sizes) else None
 
 
-def _target(sizes: Sequence[int | None]) -> tuple[int, ...]:
+def target(sizes: Sequence[int | None]) -> tuple[int, ...]:
     """A target shape, in which one size may be unknown."""
     return tuple(-1 if size is None else size for size in sizes)

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
 
-from caffeconv.errors import MismatchError, UnsupportedError
-from caffeconv.keras.rules.flattening import Order, trace_orders
-from caffeconv.keras.rules.normalization import fusable_scales
-from caffeconv.keras.rules.record import Context, Parts
-from caffeconv.keras.rules.segments import (
-    Along,
-    Segments,
-    given_segments,
-    order_remarks,
-    segments_of,
-    static_segments,
-)  # fmt: skip
+from caffeconv.errors import MismatchError
+from caffeconv.keras.assembling import assembled
+from caffeconv.keras.building import Options
+from caffeconv.keras.graph import Model, Node
 from caffeconv.keras.rules.table import RULES
-from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape, Weight
+from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape
 
 __all__ = ["convert"]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Plan:
-    """What is decided for the whole net before any layer is converted."""
-
-    orders: tuple[tuple[Order | None, ...], ...]
-    scales: Mapping[int, int]
-    flatten_order: Literal["hwc", "chw"]
-    flatten_shapes: Mapping[str, Shape]
-    depthwise: Literal["depthwise", "conv2d"]
-    include_weightless: bool
-    include_unknown: bool
 
 
 def convert(
@@ -75,17 +53,9 @@ def convert(
     _check_word("flatten_order", flatten_order, ("hwc", "chw"))
     _check_word("depthwise", depthwise, ("depthwise", "conv2d"))
     _check_flatten_shapes(net, flatten_shapes or {})
-    plan = _Plan(
-        trace_orders(net, {name: rule.order for name, rule in RULES.items()}),
-        fusable_scales(net),
-        flatten_order,
-        flatten_shapes or {},
-        depthwise,
-        include_layers_without_weights,
-        include_unknown_layer_types,
-    )
+    options = Options(flatten_order, flatten_shapes or {}, depthwise, include_unknown_layer_types)
     with np.errstate(all="ignore"):  # notes say where the outcome is no number
-        result = _convert_layers(net, plan)
+        result = _result(assembled(net, options), net, options, include_layers_without_weights)
         if bgr_to_rgb or fold_batchnorm or complete_batchnorm:
             result = _adjust(result, net, bgr_to_rgb, fold_batchnorm, complete_batchnorm)
     return result
@@ -118,91 +88,41 @@ def _check_flatten_shapes(net: Net, shapes: Mapping[str, Shape]) -> None:
             raise MismatchError(f"{name}: the flattened shape {shape}, expected C,H,W")
 
 
-def _convert_layers(net: Net, plan: _Plan) -> Result:
-    fused = set(plan.scales.values())
+def _result(model: Model, net: Net, options: Options, include_weightless: bool) -> Result:
+    """The graph, layer by layer of the net, as it is written to files of weights."""
+    by_layer: dict[int, list[Node]] = {}
+    for node in model.nodes:
+        if node.origins:
+            by_layer.setdefault(node.origins[0], []).append(node)
     layers: list[LayerWeights] = []
-    notes = list(net.notes)
-    if not any(layer.blobs for layer in net.layers):
-        notes.append(Note("warning", None, "no layer has weights; was the net loaded without a caffemodel?"))
+    fused = {origin for node in model.nodes for origin in node.origins[1:]}
     for index, layer in enumerate(net.layers):
         if index in fused:
             continue
-        notes.extend(_remarks(layer, index, plan))
-        convert_one = _convert_layer if layer.blobs else _describe_weightless
-        converted, said = convert_one(net, index, plan)
-        layers.extend(converted)
-        notes.extend(said)
-    return Result(*_drop_repeated(layers, notes))
+        made = list(_layer_weights(net, layer, by_layer.get(index, [])))
+        if not options.include_unknown:
+            made = [each for each in made if each.keras is not None or not _as_stored(each)]
+        layers += [each for each in made if each.weights or include_weightless]
+    return Result(*_drop_repeated(layers, list(model.notes)))
 
 
-def _convert_layer(net: Net, index: int, plan: _Plan) -> tuple[Sequence[LayerWeights], list[Note]]:
-    layer = net.layers[index]
-    rule = RULES.get(layer.type)
-    reason = f"type {layer.type} is not known"
-    if rule is not None and rule.weights and rule.convert is not None:
-        scale = net.layers[plan.scales[index]] if index in plan.scales else None
-        order = plan.orders[index][0] if plan.orders[index] else None
-        segments, static = _segments(layer, index, rule.along, plan)
-        context = Context(segments, order, scale, plan.depthwise, plan.flatten_order, static)
-        try:
-            parts = rule.convert(layer, context)
-        except UnsupportedError as error:
-            if layer.name in plan.flatten_shapes:
-                raise MismatchError(f"{layer.name} ({layer.type}): {error}") from None
-            reason = f"{layer.type}: {error}"
-        else:
-            return _assemble(layer, scale, parts), list(_say(layer, parts))
-    if not plan.include_unknown:
-        return (), [Note("warning", layer.name, f"{reason}; left out")]
-    weights = tuple(Weight(f"weights_{number}", blob.array, blob.shape) for number, blob in enumerate(layer.blobs))
-    stored = LayerWeights(layer.name, layer.type, (layer.name,), weights)
-    return (stored,), [Note("warning", layer.name, f"{reason}; its arrays are written as stored")]
+def _as_stored(layer: LayerWeights) -> bool:
+    return any(weight.name.startswith("weights_") for weight in layer.weights)
 
 
-def _describe_weightless(net: Net, index: int, plan: _Plan) -> tuple[Sequence[LayerWeights], list[Note]]:
-    layer = net.layers[index]
-    rule = RULES.get(layer.type)
-    parts = Parts(None, ())
-    if rule is not None and rule.convert is not None and not rule.weights:
-        parts = rule.convert(layer, Context())
-    notes: list[Note] = []
-    if parts.before:
-        chain = " > ".join(map(str, (*parts.before, parts.keras)))
-        notes = [Note("info", layer.name, f"pools in Keras by {chain}"), *_say(layer, parts)]
-    return _assemble(layer, None, parts) if plan.include_weightless else (), notes
-
-
-def _assemble(layer: Layer, scale: Layer | None, parts: Parts) -> tuple[LayerWeights, ...]:
-    origins = (layer.name,) if scale is None else (layer.name, scale.name)
-    main = LayerWeights(layer.name, layer.type, origins, parts.weights, parts.keras, parts.before, parts.after)
-    return (main, *parts.extra)
-
-
-def _say(layer: Layer, parts: Parts) -> Iterator[Note]:
-    yield from (Note("info", layer.name, text) for text in parts.notes)
-    yield from (Note("warning", layer.name, text) for text in parts.warnings)
-
-
-def _segments(layer: Layer, index: int, along: Along, plan: _Plan) -> tuple[Segments, Segments]:
-    """How the inputs of a layer are made up where they are flattened; see `Context.segments` and `Context.static`."""
-    given = given_segments(plan.flatten_shapes[layer.name]) if layer.name in plan.flatten_shapes else None
-    if plan.flatten_order == "chw" or not layer.bottoms:
-        return given or (), ()
-    orders = plan.orders[index]
-    static = static_segments(layer, orders[2]) if len(orders) > 2 else ()
-    if given is not None:
-        return given, static
-    return segments_of(layer, along, orders[0]), static
-
-
-def _remarks(layer: Layer, index: int, plan: _Plan) -> Iterator[Note]:
-    rule = RULES.get(layer.type)
-    if plan.flatten_order == "hwc" and rule is not None:
-        note, warning = order_remarks(layer, plan.orders[index], rule.order)
-        if note is not None:
-            yield Note("info", layer.name, note)
-        if warning is not None:
-            yield Note("warning", layer.name, warning)
+def _layer_weights(net: Net, layer: Layer, nodes: list[Node]) -> Iterator[LayerWeights]:
+    """The Keras layers with arrays that a layer became, each with what stands before and behind it; or else the one
+    that bears its name."""
+    mains = [node for node in nodes if node.weights] or [node for node in nodes if node.part == "main"][-1:]
+    if not mains:
+        yield LayerWeights(layer.name, layer.type, (layer.name,))
+        return
+    for number, main in enumerate(mains):
+        place = nodes.index(main)
+        before = [node.call for node in nodes[:place] if node.part == "before" and node.call] if number == 0 else []
+        after = [node.call for node in nodes[place:] if node.part == "after" and node.call] if number == 0 else []
+        origins = tuple(net.layers[origin].name for origin in main.origins) if number == 0 else (layer.name,)
+        yield LayerWeights(main.name, layer.type, origins, main.weights, main.call, tuple(before), tuple(after))
 
 
 def _drop_repeated(layers: list[LayerWeights], notes: list[Note]) -> tuple[tuple[LayerWeights, ...], tuple[Note, ...]]:

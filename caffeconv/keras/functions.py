@@ -94,35 +94,38 @@ def pad_lowest(ops: Any, x: Tensor, pads: Sequence[Sequence[int]]) -> Tensor:
 
 
 def average_pooling(
-    ops: Any, x: Tensor, pool_size: Sequence[int], strides: Sequence[int], pads: Sequence[Sequence[int]]
+    ops: Any, x: Tensor, pool_size: Sequence[int], strides: Sequence[int], pads: Sequence[Sequence[int]], ceil: bool
 ) -> Tensor:
     """Means over windows, each of as many values as it has in the padded image, beyond which it may stick out.
 
     `pads` are Caffe's, before and behind each axis; what is put behind them does not count.
     """
     sizes, counts, widths = x.shape[1:-1], 1.0, [(0, 0)]
-    for axis, (size, kernel, stride, (before, after)) in enumerate(zip(sizes, pool_size, strides, pads)):
+    padded = any(before or after for before, after in pads)
+    for axis, (size, kernel, stride, (before, after)) in enumerate(zip(sizes, pool_size, strides, pads, strict=True)):
         end = size + before + after
-        windows = -(-(end - kernel) // stride) + 1
-        if (before or after) and (windows - 1) * stride >= size + before:
+        windows = -(-(end - kernel) // stride) + 1 if ceil else (end - kernel) // stride + 1
+        if padded and (windows - 1) * stride >= size + before:
             windows -= 1
         beyond = max((windows - 1) * stride + kernel - end, 0)
         widths.append((before, after + beyond))
-        inside = [kernel / min(kernel, end - start * stride) for start in range(windows)]
-        counts = counts * ops.reshape(ops.convert_to_tensor(inside, dtype="float32"), (-1, *[1] * (len(sizes) - axis)))
+        inside = [kernel / max(1, min(kernel, end - start * stride)) for start in range(windows)]
+        behind = [1] * (len(sizes) - axis)
+        counts = counts * ops.reshape(ops.convert_to_tensor(inside, dtype="float32"), (-1, *behind))
     x = ops.pad(x, (*widths, (0, 0)))
     return ops.average_pool(x, tuple(pool_size), strides=tuple(strides), padding="valid") * counts
 
 
 def max_pooling(
-    ops: Any, x: Tensor, pool_size: Sequence[int], strides: Sequence[int], pads: Sequence[Sequence[int]]
+    ops: Any, x: Tensor, pool_size: Sequence[int], strides: Sequence[int], pads: Sequence[Sequence[int]], ceil: bool
 ) -> Tensor:
     """Maxima over windows, of which the last may stick out of the padded image."""
     widths = [(0, 0)]
-    for size, kernel, stride, (before, after) in zip(x.shape[1:-1], pool_size, strides, pads):
+    padded = any(before or after for before, after in pads)
+    for size, kernel, stride, (before, after) in zip(x.shape[1:-1], pool_size, strides, pads, strict=True):
         end = size + before + after
-        windows = -(-(end - kernel) // stride) + 1
-        if (before or after) and (windows - 1) * stride >= size + before:
+        windows = -(-(end - kernel) // stride) + 1 if ceil else (end - kernel) // stride + 1
+        if padded and (windows - 1) * stride >= size + before:
             windows -= 1
         widths.append((before, after + max((windows - 1) * stride + kernel - end, 0)))
     x = ops.pad(x, (*widths, (0, 0)), constant_values=-3.4028234663852886e38)
@@ -138,7 +141,8 @@ def weighted_pooling(ops: Any, x: Tensor, pool_size: Sequence[int], strides: Seq
 
 def split(ops: Any, x: Tensor, points: Sequence[int], axis: int) -> Sequence[Tensor]:
     """x, cut along an axis."""
-    return ops.split(x, list(points), axis=axis)
+    parts: Sequence[Tensor] = ops.split(x, list(points), axis=axis)
+    return parts
 
 
 def take_channels(ops: Any, x: Tensor, order: Sequence[int], axis: int) -> Tensor:
@@ -168,7 +172,7 @@ def reorder_features(ops: Any, x: Tensor, segments: Sequence[Sequence[int]]) -> 
     for segment in segments:
         start += math.prod(segment)
         ends.append(start)
-    for part, (channels, *axes) in zip(ops.split(x, ends[:-1], axis=1), segments):
+    for part, (channels, *axes) in zip(ops.split(x, ends[:-1], axis=1), segments, strict=True):
         maps = ops.reshape(part, (-1, *axes, channels))
         turned = ops.transpose(maps, (0, len(axes) + 1, *range(1, len(axes) + 1)))
         parts.append(ops.reshape(turned, (-1, channels * math.prod(axes))))

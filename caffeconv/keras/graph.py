@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from caffeconv.model import KerasCall, MaybeShape, Note, PartialShape, Source, Weight
 
-__all__ = ["Edge", "Held", "Layout", "Model", "Node", "Part", "Value", "is_reordered", "keras_shape"]
+__all__ = ["UNKNOWN", "Edge", "Held", "Layout", "Model", "Node", "Part", "Value", "is_reordered", "keras_shape"]
 
 Layout: TypeAlias = Literal["last", "axes", "flat", "unknown"]
 Part: TypeAlias = Literal["input", "before", "main", "after", "glue"]
@@ -41,6 +41,10 @@ class Held:
         if self.layout != "last" or axis == 0:
             return axis
         return rank - 1 if axis == 1 else axis - 1
+
+
+UNKNOWN = Held("unknown", None)
+"""A blob of which nothing is known."""
 
 
 class Edge(NamedTuple):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from caffeconv.keras.building import Site
+from caffeconv.keras.graph import Value
 from caffeconv.keras.rules.arrays import broadcast_alpha
-from caffeconv.keras.rules.flattening import kept
-from caffeconv.keras.rules.operands import bottom_shape, channel_count, check_size, take
-from caffeconv.keras.rules.record import Context, Parts, Rule
+from caffeconv.keras.rules.operands import bottom_shape, channel_count, check_size, decimal, take
+from caffeconv.keras.rules.record import Build, Context, Parts, Rule, kept_held
 from caffeconv.keras.rules.wrapping import by_feature
 from caffeconv.model import KerasCall, Layer
+from caffeconv.net.shapes.params import optional
 
 __all__ = ["ROWS"]
 
@@ -23,7 +29,7 @@ def _prelu(layer: Layer, context: Context) -> Parts:
     shared = layer.param.prelu_param.channel_shared
     if shared or channels is not None:
         check_size("slope", blob, 1 if shared else channels or 1)
-    first = shape is not None and not shared and context.keeps_axes(len(shape))
+    first = shape is not None and not shared and context.keeps_axes
     axes = list(range(2, rank + 1)) if first else list(range(1, rank + 1 if shared else rank))
     warnings: tuple[str, ...] = ()
     if shape is None:
@@ -35,35 +41,137 @@ def _prelu(layer: Layer, context: Context) -> Parts:
     )
 
 
-_BY_VALUE = Rule(order=kept, channels="kept")
+def _simple(class_name: str, **arguments: Any) -> Build:
+    """A layer of Keras that works value by value, or a function that does."""
+
+    def build(site: Site) -> Sequence[Value]:
+        value = site.inputs[0]
+        return (Value(site.call(class_name, value.edge, **arguments), value.held),)
+
+    return build
+
+
+def _identity(site: Site) -> Sequence[Value]:
+    """Nothing to do when the net is not trained."""
+    return site.inputs[:1]
+
+
+def _relu(site: Site) -> Sequence[Value]:
+    slope = decimal(site.layer.param.relu_param.negative_slope)
+    return _simple("ReLU", **({"negative_slope": slope} if slope else {}))(site)
+
+
+def _relu6(site: Site) -> Sequence[Value]:
+    return _simple("ReLU", max_value=6.0)(site)
+
+
+def _elu(site: Site) -> Sequence[Value]:
+    return _simple("ELU", alpha=decimal(site.layer.param.elu_param.alpha))(site)
+
+
+def _power(site: Site) -> Sequence[Value]:
+    """(shift + scale·x) ** power."""
+    param = site.layer.param.power_param
+    power, scale, shift = (decimal(each) for each in (param.power, param.scale, param.shift))
+    if power == 1:
+        return _simple("Rescaling", scale=scale, offset=shift)(site)
+    return _simple("Power", power=power, scale=scale, shift=shift)(site)
+
+
+def _exp(site: Site) -> Sequence[Value]:
+    """base ** (shift + scale·x); a base of -1 is e."""
+    param = site.layer.param.exp_param
+    log = 1.0 if param.base == -1 else math.log(param.base) if param.base > 0 else math.nan
+    factor, offset = log * decimal(param.scale), log * decimal(param.shift)
+    return _simple("Exponential", factor=factor, offset=offset)(site)
+
+
+def _log(site: Site) -> Sequence[Value]:
+    """log to a base of (shift + scale·x); a base of -1 is e."""
+    param = site.layer.param.log_param
+    factor = 1.0 if param.base == -1 else 1 / math.log(param.base) if param.base > 0 else math.nan
+    return _simple("Logarithm", factor=factor, scale=decimal(param.scale), shift=decimal(param.shift))(site)
+
+
+def _clip(site: Site) -> Sequence[Value]:
+    param = site.layer.param.clip_param
+    return _simple("Clip", low=decimal(param.min), high=decimal(param.max))(site)
+
+
+def _threshold(site: Site) -> Sequence[Value]:
+    return _simple("Threshold", threshold=decimal(site.layer.param.threshold_param.threshold))(site)
+
+
+def _swish(site: Site) -> Sequence[Value]:
+    beta = decimal(site.layer.param.swish_param.beta)
+    return _simple("Activation", activation="swish")(site) if beta == 1 else _simple("Swish", beta=beta)(site)
+
+
+def _hard_sigmoid(site: Site) -> Sequence[Value]:
+    """alpha·x + beta, between 0 and 1; 0.2 and 0.5 where a fork gives none."""
+    settings = optional(site.layer.param, "hard_sigmoid_param")
+    alpha, beta = (optional(settings, name) if settings is not None else None for name in ("alpha", "beta"))
+    value = site.inputs[0]
+    line = (0.2 if alpha is None else decimal(alpha), 0.5 if beta is None else decimal(beta))
+    edge = site.call("Rescaling", value.edge, part="before", name="line", scale=line[0], offset=line[1])
+    return (Value(site.call("ReLU", edge, max_value=1.0), value.held),)
+
+
+def _dropout(site: Site) -> Sequence[Value]:
+    """The identity when the net is not trained; with Fast R-CNN's `scale_train: false` it scales then, instead."""
+    param = site.layer.param.dropout_param
+    rate = decimal(param.dropout_ratio)
+    if optional(param, "scale_train") is False:
+        return _simple("Rescaling", scale=1 - rate)(site)
+    if not 0 <= rate < 1:
+        return _identity(site)
+    return _simple("Dropout", rate=rate)(site)
+
+
+def _softmax(site: Site) -> Sequence[Value]:
+    value = site.inputs[0]
+    rank, axis = value.held.rank, site.layer.param.softmax_param.axis
+    if rank is None:
+        return (Value(site.call("Softmax", value.edge), value.held),)
+    axis %= rank
+    place = value.held.axis(axis)
+    if place == 0:
+        return site.unsupported("it goes over the batch")
+    arguments: dict[str, Any] = {} if place == rank - 1 else {"axis": place}
+    return (Value(site.call("Softmax", value.edge, **arguments), value.held),)
+
+
+_BY_VALUE = {
+    "AbsVal": _simple("Absolute"),
+    "BNLL": _simple("Activation", activation="softplus"),
+    "Clip": _clip,
+    "Dropout": _dropout,
+    "ELU": _elu,
+    "Exp": _exp,
+    "Log": _log,
+    "Power": _power,
+    "ReLU": _relu,
+    "Sigmoid": _simple("Activation", activation="sigmoid"),
+    "Swish": _swish,
+    "TanH": _simple("Activation", activation="tanh"),
+    "Threshold": _threshold,
+    "ReLU6": _relu6,
+}
+"""Types that, given channels in another order, put theirs out in that order."""
 
 ROWS = {
-    "AbsVal":    _BY_VALUE,
-    "BNLL":      _BY_VALUE,
-    "Clip":      _BY_VALUE,
-    "Dropout":   _BY_VALUE,
-    "ELU":       _BY_VALUE,
-    "Exp":       _BY_VALUE,
-    "Log":       _BY_VALUE,
+    **{name: Rule(build=build, channels="kept") for name, build in _BY_VALUE.items()},
     "PReLU": Rule(
-        "slope", "PReLU", "alpha", by_feature(_prelu),
-        order=kept, along="features", channels="kept",
+        "slope", "PReLU", "alpha", by_feature(_prelu), held=kept_held, along="features", channels="kept"
     ),
-    "Power":     _BY_VALUE,
-    "ReLU":      _BY_VALUE,
-    "Sigmoid":   _BY_VALUE,
-    "Softmax":   Rule(order=kept),
-    "Swish":     _BY_VALUE,
-    "TanH":      _BY_VALUE,
-    "Threshold": _BY_VALUE,
-    "DropoutChannel": Rule(order=kept),
-    "FixedNeuron":    Rule(order=kept),
-    "HardSigmoid":    Rule(order=kept),
-    "HardSwish":      Rule(order=kept),
-    "Insanity":       Rule(order=kept),
-    "Mish":           Rule(order=kept),
-    "Quantization":   Rule(order=kept),
-    "RReLU":          Rule(order=kept),
-    "ReLU6":          _BY_VALUE,
-    "SELU":           Rule(order=kept),
+    "Softmax":        Rule(build=_softmax),
+    "DropoutChannel": Rule(build=_identity),
+    "FixedNeuron":    Rule(),
+    "HardSigmoid":    Rule(build=_hard_sigmoid),
+    "HardSwish":      Rule(build=_simple("HardSwish")),
+    "Insanity":       Rule(),
+    "Mish":           Rule(build=_simple("Activation", activation="mish")),
+    "Quantization":   Rule(),
+    "RReLU":          Rule(),
+    "SELU":           Rule(build=_simple("Activation", activation="selu")),
 }  # fmt: skip

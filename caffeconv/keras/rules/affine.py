@@ -11,7 +11,8 @@ from caffeconv.errors import UnsupportedError
 from caffeconv.keras.rules.arrays import vector
 from caffeconv.keras.rules.operands import bottom_shape, channel_count
 from caffeconv.keras.rules.record import Context, Parts
-from caffeconv.model import Array, KerasCall, Layer, Shape, Weight
+from caffeconv.model import Array, KerasCall, Layer, PartialShape, Weight
+from caffeconv.net.shapes.axes import agree, with_unknown
 
 __all__ = ["affine", "along_axes", "batch_normalization", "optional_vectors", "same_size"]
 
@@ -60,27 +61,28 @@ def along_axes(layer: Layer, context: Context, axis: int, gamma: Array | None, b
         if channels is None:
             raise UnsupportedError("a single value for all channels, whose number is unknown")
         gamma, beta = (None if array is None else np.broadcast_to(array, (channels,)) for array in (gamma, beta))
-        return affine(gamma, beta, 1 if shape is not None and len(shape) > 2 and context.keeps_axes(len(shape)) else -1)
+        return affine(gamma, beta, 1 if shape is not None and len(shape) > 2 and context.keeps_axes else -1)
     if shape is None and axis == 1 and blob.ndim == 1:
         return affine(gamma, beta)
     if shape is None:
         raise UnsupportedError(f"an array of shape {blob.shape} from axis {axis} on of a bottom of unknown shape")
     start = axis + len(shape) if axis < 0 else axis
-    if start < 1 or shape[start : start + blob.ndim] != blob.shape:
+    if start < 1 or not agree(with_unknown(shape[start : start + blob.ndim]), blob.shape):
         raise UnsupportedError(
             f"an array of shape {blob.shape} from axis {axis} on of {shape}, which Keras cannot hold"
         )
-    axes = list(range(1, len(shape))) if context.keeps_axes(len(shape)) else [*range(2, len(shape)), 1]
+    shape = (*shape[:start], *blob.shape, *shape[start + blob.ndim :])
+    axes = list(range(1, len(shape))) if context.keeps_axes else [*range(2, len(shape)), 1]
     return _at(shape, axes, range(start, start + blob.ndim), gamma, beta)
 
 
-def _at(shape: Shape, axes: list[int], ours: range, gamma: Array | None, beta: Array | None) -> Parts:
+def _at(shape: PartialShape, axes: list[int], ours: range, gamma: Array | None, beta: Array | None) -> Parts:
     """`axes` are Caffe's axes behind the batch in Keras' order, `ours` those of the arrays.
 
     One axis of more than a single value is an axis of the layer; several are moved to the end and made one.
     """
     last = len(axes) - 1
-    long = [position for position, axis in enumerate(axes) if axis in ours and shape[axis] > 1]
+    long = [position for position, axis in enumerate(axes) if axis in ours and shape[axis] != 1]
     if len(long) <= 1:
         position = long[0] if long else axes.index(ours[0])
         return affine(gamma, beta, -1 if position == last else position + 1)
@@ -89,7 +91,9 @@ def _at(shape: Shape, axes: list[int], ours: range, gamma: Array | None, beta: A
     turn = [axes[position] - ours[0] for position in moved]
     gamma, beta = (None if array is None else np.transpose(array, turn) for array in (gamma, beta))
     parts = affine(gamma, beta)
-    sizes = tuple(shape[axes[position]] for position in order)
+    sizes = tuple(size for position in order if (size := shape[axes[position]]) is not None)
+    if len(sizes) < len(order):
+        raise UnsupportedError(f"arrays along several axes of a bottom of shape {shape}, which must all be known")
     before = [KerasCall("Reshape", (("target_shape", (*sizes[: -len(moved)], -1)),))]
     after = [KerasCall("Reshape", (("target_shape", sizes),))]
     if order != sorted(order):

@@ -6,12 +6,15 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from caffeconv.catalogue import LAYER_TYPES
 from caffeconv.errors import UnsupportedError
+from caffeconv.keras.building import Site
+from caffeconv.keras.graph import Held, Value
 from caffeconv.keras.rules.arrays import convolution_kernel, depthwise_kernel, dilated_kernel, grouped_to_dense, vector
-from caffeconv.keras.rules.flattening import MaybeOrder, Order, maps
+from caffeconv.keras.rules.learning import learned
 from caffeconv.keras.rules.operands import bottom_shape, channel_count, check_size, take
-from caffeconv.keras.rules.record import Context, Parts, Rule
-from caffeconv.keras.rules.wrapping import channels_moved_last, stored, without_masks
+from caffeconv.keras.rules.record import Context, Parts, Rule, channels_last
+from caffeconv.keras.rules.wrapping import stored, without_masks
 from caffeconv.model import Array, KerasCall, Layer, Weight
 from caffeconv.net.shapes.params import optional, required
 from caffeconv.net.shapes.windows import Window, convolution_windows
@@ -169,7 +172,7 @@ def _reached(layer: Layer, windows: Windows) -> Windows:
     shape = bottom_shape(layer)
     if shape is None or len(shape) <= len(windows):
         return windows
-    rooms = [w.room(size) for w, size in zip(windows, shape[-len(windows) :], strict=True)]
+    rooms = [0 if size is None else w.room(size) for w, size in zip(windows, shape[-len(windows) :], strict=True)]
     return tuple(
         dataclasses.replace(w, pad=(w.pad[0], w.pad[1] - room)) if -w.stride < room < 0 and not w.same else w
         for w, room in zip(windows, rooms, strict=True)
@@ -261,13 +264,34 @@ def _axis_notes(layer: Layer) -> tuple[str, ...]:
     return () if axis == 1 else (f"convolves behind axis {axis}: the axes before it are one more batch in Keras",)
 
 
-def _convolved(layer: Layer, _: Sequence[MaybeOrder], top: int) -> MaybeOrder:
-    """Behind another axis than the batch, what Keras holds depends on how the axes before it are made one."""
-    param, shape = layer.param.convolution_param, layer.top_shapes[top]
-    if (param.axis + len(shape) if param.axis < 0 and shape is not None else param.axis) != 1:
-        return None
-    outputs = shape[1] if shape is not None and len(shape) > 1 else param.num_output
-    return Order("spatial", channels=outputs or None)
+def _each(site: Site) -> Sequence[Value]:
+    """Every bottom gives a top; behind another axis than the batch, the axes before it would be one more batch."""
+    param, rank = site.layer.param.convolution_param, site.inputs[0].held.rank
+    axis = param.axis + rank if param.axis < 0 and rank is not None else param.axis
+    values = learned(
+        dataclasses.replace(site, each_bottom=True), ROWS[LAYER_TYPES[site.layer.type].like or site.layer.type]
+    )
+    if axis != 1:
+        return site.blocked(values, f"convolves behind axis {axis}, where Keras convolves behind the batch")
+    return values
+
+
+def _im2col(site: Site) -> Sequence[Value]:
+    """Every window as a column (`im2col.cpp`)."""
+    param, made = site.layer.param.convolution_param, []
+    for number, bottom in enumerate(site.inputs):
+        value = site.brought(bottom, "last")
+        shape = value.held.shape
+        if shape is None or len(shape) < 3 or None in shape[1:] or param.axis % len(shape) != 1:
+            return site.unsupported("the size of its bottom is not known")
+        windows = convolution_windows(param, len(shape) - 2)
+        edge = site.call(
+            "Im2col", value.edge, name=str(number) if number else "",
+            kernel=tuple(w.kernel for w in windows), strides=tuple(w.stride for w in windows),
+            pads=tuple(w.pad for w in windows), dilations=tuple(w.dilation for w in windows),
+        )  # fmt: skip
+        made.append(Value(edge, Held("last", site.top(number))))
+    return made
 
 
 _CONV = "Conv1D / Conv2D / Conv3D, DepthwiseConv1D / DepthwiseConv2D"
@@ -276,24 +300,19 @@ _DEPTHWISE = "DepthwiseConv1D / DepthwiseConv2D"
 _KERNEL = "kernel, [bias]"
 _ANY_KERNEL = "kernel or depthwise_kernel, [bias]"
 
-_convolve = channels_moved_last(_plain)
+_MAPS: dict[str, Any] = {"arrive": channels_last, "build": _each}
 
 ROWS = {
-    "Convolution": Rule("W, [b]", _CONV, _ANY_KERNEL, _convolve, order=_convolved),
-    "Deconvolution": Rule("W, [b]", _DECONV, _KERNEL, channels_moved_last(_transposed), order=_convolved),
-    "Im2col": Rule(order=maps),
-    "CConvolution": Rule(
-        "W, [b,] mask W, [mask b]", _CONV, _ANY_KERNEL, without_masks(_convolve), order=_convolved
-    ),
-    "Convolution3D": Rule("W, [b]", "Conv3D", _KERNEL, channels_moved_last(_plain_3d), order=maps),
-    "ConvolutionBNFixed": Rule(order=_convolved),
-    "ConvolutionDepthwise": Rule(
-        "W, [b]", _DEPTHWISE, "depthwise_kernel, [bias]", channels_moved_last(_per_channel), order=_convolved
-    ),
-    "Deconvolution3D": Rule("W, [b]", "Conv3DTranspose", _KERNEL, channels_moved_last(_transposed_3d), order=maps),
-    "Local": Rule("W, [b]", "none, as stored", _KERNEL, stored("kernel", "bias"), order=maps),
+    "Convolution": Rule("W, [b]", _CONV, _ANY_KERNEL, _plain, **_MAPS),
+    "Deconvolution": Rule("W, [b]", _DECONV, _KERNEL, _transposed, **_MAPS),
+    "Im2col": Rule(build=_im2col),
+    "CConvolution": Rule("W, [b,] mask W, [mask b]", _CONV, _ANY_KERNEL, without_masks(_plain), **_MAPS),
+    "Convolution3D": Rule("W, [b]", "Conv3D", _KERNEL, _plain_3d, **_MAPS),
+    "ConvolutionBNFixed": Rule(),
+    "ConvolutionDepthwise": Rule("W, [b]", _DEPTHWISE, "depthwise_kernel, [bias]", _per_channel, **_MAPS),
+    "Deconvolution3D": Rule("W, [b]", "Conv3DTranspose", _KERNEL, _transposed_3d, **_MAPS),
+    "Local": Rule("W, [b]", "none, as stored", _KERNEL, stored("kernel", "bias")),
     "SqueezeConvolution": Rule(
-        "W, [b,] mask W, [mask b,] statistics", _CONV, _ANY_KERNEL, without_masks(_convolve, statistics=1),
-        order=_convolved,
+        "W, [b,] mask W, [mask b,] statistics", _CONV, _ANY_KERNEL, without_masks(_plain, statistics=1), **_MAPS
     ),
 }  # fmt: skip

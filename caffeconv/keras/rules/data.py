@@ -4,32 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from caffeconv.keras.rules.flattening import SAME, SPATIAL, MaybeOrder, maps
+from caffeconv.keras.building import Site
+from caffeconv.keras.graph import Value
 from caffeconv.keras.rules.record import Rule
 from caffeconv.keras.rules.wrapping import stored
-from caffeconv.model import Layer
 
 __all__ = ["ROWS"]
 
 
-def _input(layer: Layer, _: Sequence[MaybeOrder], top: int) -> MaybeOrder:
-    shape = layer.top_shapes[top]
-    return SAME if shape is not None and len(shape) <= 2 else SPATIAL
+def _inputs(site: Site) -> Sequence[Value]:
+    """An input of the model for each top."""
+    return tuple(site.input(number) for number in range(len(site.layer.tops)))
 
+
+def _sink(site: Site) -> Sequence[Value]:
+    """Nothing comes out of it."""
+    return ()
+
+
+_SOURCE = Rule(build=_inputs)
 
 ROWS = {
-    "Data":           Rule(order=maps),
-    "DummyData":      Rule(order=_input),
-    "HDF5Data":       Rule(order=maps),
-    "HDF5Output":     Rule(),
-    "ImageData":      Rule(order=maps),
-    "Input":          Rule(order=_input),
-    "MemoryData":     Rule(order=maps),
-    "Parameter":      Rule("value", "none, as stored", "weights_0", stored("weights_0"), order=_input),
-    "Silence":        Rule(channels="unread"),
-    "WindowData":     Rule(order=maps),
-    "AnnotatedData":  Rule(order=maps),
-    "DenseImageData": Rule(),
-    "ImageSegData":   Rule(),
-    "VideoData":      Rule(order=maps),
+    "Data":           _SOURCE,
+    "DummyData":      _SOURCE,
+    "HDF5Data":       _SOURCE,
+    "HDF5Output":     Rule(build=_sink),
+    "ImageData":      _SOURCE,
+    "Input":          _SOURCE,
+    "MemoryData":     _SOURCE,
+    "Parameter":      Rule("value", "none, as stored", "weights_0", stored("weights_0")),
+    "Silence":        Rule(build=_sink, channels="unread"),
+    "WindowData":     _SOURCE,
+    "AnnotatedData":  _SOURCE,
+    "DenseImageData": _SOURCE,
+    "ImageSegData":   _SOURCE,
+    "VideoData":      _SOURCE,
 }  # fmt: skip

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from caffeconv.keras.rules.flattening import maps, same_axes
 from caffeconv.keras.rules.record import Rule
 
 __all__ = ["ROWS"]
 
-
 ROWS = {
     "DetectionOutput":       Rule(),
-    "PSROIPooling":          Rule(order=maps),
-    "PriorBox":              Rule(order=same_axes, channels="unread"),
-    "PriorBoxClustered":     Rule(order=same_axes, channels="unread"),
-    "ROIAlign":              Rule(order=maps),
-    "ROIPooling":            Rule(order=maps),
+    "PSROIPooling":          Rule(),
+    "PriorBox":              Rule(channels="unread"),
+    "PriorBoxClustered":     Rule(channels="unread"),
+    "ROIAlign":              Rule(),
+    "ROIPooling":            Rule(),
     "YoloDetectionOutput":   Rule(),
     "Yolov3DetectionOutput": Rule(),
 }  # fmt: skip

@@ -7,12 +7,13 @@ import dataclasses
 import numpy as np
 
 from caffeconv.errors import UnsupportedError
+from caffeconv.keras.building import Site, product, target
+from caffeconv.keras.graph import Held, Value
 from caffeconv.keras.rules.arrays import dense_kernel, vector
-from caffeconv.keras.rules.flattening import same_axes
 from caffeconv.keras.rules.operands import bottom_shape, check_size, matrix, take
-from caffeconv.keras.rules.record import Context, Parts, Rule
+from caffeconv.keras.rules.record import Context, Parts, Rule, caffes_axes, caffes_held
 from caffeconv.keras.rules.wrapping import flattened_from, stored, unknown_order, without_masks
-from caffeconv.model import Array, KerasCall, Layer, Shape
+from caffeconv.model import Array, KerasCall, Layer, MaybeShape
 
 __all__ = ["ROWS"]
 
@@ -52,38 +53,17 @@ def _dense(layer: Layer, context: Context, weight: Array, transposed: bool, bias
     return Parts(
         KerasCall("Dense", tuple(arguments)),
         (kernel, *(vector("bias", blob) for blob in biases)),
-        _flattening(shape, axis, context) if shape is not None else (),
         notes=notes,
         warnings=tuple(warnings),
     )
 
 
-def _settled_axis(axis: int, shape: Shape | None) -> int:
+def _settled_axis(axis: int, shape: MaybeShape) -> int:
     if shape is None:
         return axis
     if not -len(shape) <= axis < len(shape):
         raise UnsupportedError(f"axis {axis} of a bottom of shape {shape}")
     return axis + len(shape) if axis < 0 else axis
-
-
-def _flattening(shape: Shape, axis: int, context: Context) -> tuple[KerasCall, ...]:
-    """Dense works on the last axis, InnerProduct on all axes from `axis` on, where the channels come first.
-
-    Three axes are taken for a sequence of vectors unless a convolution made them.
-    """
-    order, rank = context.order, len(shape)
-    if axis == 0 or (axis == 1 and rank == 2):
-        return ()
-    spatial = order is not None and order.kind == "spatial"
-    channels_first = KerasCall("Permute", (("dims", (rank - 1, *range(1, rank - 1))),))
-    if axis == 1:
-        flatten = KerasCall("Flatten")
-        return (channels_first, flatten) if spatial and context.flatten_order == "chw" else (flatten,)
-    maps = spatial and (rank > 3 or (order is not None and order.channels is not None))
-    calls = [channels_first] if maps else []
-    if axis < rank - 1:
-        calls.append(KerasCall("Reshape", (("target_shape", (*shape[1:axis], -1)),)))
-    return tuple(calls)
 
 
 def _embed(layer: Layer, _: Context) -> Parts:
@@ -99,20 +79,43 @@ def _embed(layer: Layer, _: Context) -> Parts:
     return Parts(call, (dense_kernel(table, True, (), "embeddings"),), notes=notes)
 
 
-_MARGIN = Rule("W", "Dense", "kernel", _margin_inner_product, order=same_axes, along="inputs")
+def _rows(site: Site) -> Value:
+    """The axes from `axis` on as one, which is the last: Dense works on that."""
+    value, axis = site.inputs[0], site.layer.param.inner_product_param.axis
+    shape = value.held.shape
+    if shape is None:
+        return value
+    axis = axis + len(shape) if axis < 0 else axis
+    if axis < 1 or len(shape) == 2:
+        return value
+    if axis == 1:
+        return site.flattened(value)
+    value = site.brought(value, "axes")
+    if axis >= len(shape) - 1:
+        return value
+    known = product(shape[1:axis]) is not None
+    sizes = (*shape[1:axis], None if known else product(shape[axis:]))
+    edge = site.call("Reshape", value.edge, part="before", name="reshape", target_shape=target(sizes))
+    return Value(edge, Held(value.held.layout, (*shape[:axis], product(shape[axis:]))))
+
+
+_MARGIN = Rule("W", "Dense", "kernel", _margin_inner_product, arrive=_rows, held=caffes_held, along="inputs")
 _KERNEL = "kernel, [bias]"
 
 ROWS = {
-    "Embed": Rule("W, [b]", "Embedding", "embeddings", _embed, order=same_axes),
-    "InnerProduct": Rule("W, [b]", "Dense", _KERNEL, _inner_product, order=same_axes, along="inputs"),
-    "CInnerProduct": Rule(
-        "W, [b,] mask W, [mask b]", "Dense", _KERNEL, without_masks(_inner_product), order=same_axes, along="inputs"
+    "Embed": Rule("W, [b]", "Embedding", "embeddings", _embed, arrive=caffes_axes, held=caffes_held),
+    "InnerProduct": Rule(
+        "W, [b]", "Dense", _KERNEL, _inner_product, arrive=_rows, held=caffes_held, along="inputs"
     ),
-    "InnerDistance": Rule("centers", "none, as stored", "centers", stored("centers"), order=same_axes),
+    "CInnerProduct": Rule(
+        "W, [b,] mask W, [mask b]", "Dense", _KERNEL, without_masks(_inner_product),
+        arrive=_rows, held=caffes_held, along="inputs",
+    ),
+    "InnerDistance": Rule("centers", "none, as stored", "centers", stored("centers")),
     "LargeMarginInnerProduct": _MARGIN,
     "MarginInnerProduct": _MARGIN,
     "SqueezeInnerProduct": Rule(
         "W, [b,] mask W, [mask b,] statistics", "Dense", _KERNEL, without_masks(_inner_product, statistics=1),
-        order=same_axes, along="inputs",
+        arrive=_rows, held=caffes_held, along="inputs",
     ),
 }  # fmt: skip

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
 
 from caffeconv.errors import UnsupportedError
+from caffeconv.keras.building import Site
+from caffeconv.keras.graph import Held, Value
 from caffeconv.keras.rules.affine import affine, batch_normalization, optional_vectors, same_size
 from caffeconv.keras.rules.arrays import statistics, vector
-from caffeconv.keras.rules.flattening import kept
-from caffeconv.keras.rules.operands import bottom_shape, channel_count, take
-from caffeconv.keras.rules.record import Context, Parts, Rule
+from caffeconv.keras.rules.operands import bottom_shape, channel_count, decimal, take
+from caffeconv.keras.rules.record import Context, Parts, Rule, kept_held
 from caffeconv.keras.rules.wrapping import by_feature, stored
-from caffeconv.model import Array, Layer, Net
+from caffeconv.model import Array, KerasCall, Layer, Net
+from caffeconv.net.shapes.params import optional
 
 __all__ = ["ROWS", "fusable_scales"]
 
@@ -78,19 +81,14 @@ def _normalized(layer: Layer, context: Context, epsilon: float, own: Affine, sto
         warnings += ("its use_global_stats is false: Caffe takes mean and variance of each batch, not the stored ones",)
     same_size(mean, variance, *(blob for blob in (gamma, beta) if blob is not None))
     weights = (*optional_vectors(gamma=gamma, beta=beta), *statistics(mean, variance, factor))
-    call = batch_normalization(weights, _round_epsilon(epsilon), _channel_axis(layer, context))
+    call = batch_normalization(weights, decimal(epsilon), _channel_axis(layer, context))
     return Parts(call, weights, notes=notes, warnings=warnings)
 
 
 def _channel_axis(layer: Layer, context: Context) -> int:
     """Where Keras finds the axis that Caffe has behind the batch: last, but for a blob whose axes it keeps."""
     shape = bottom_shape(layer)
-    return 1 if shape is not None and len(shape) > 2 and context.keeps_axes(len(shape)) else -1
-
-
-def _round_epsilon(value: float) -> float:
-    """A float32 field as the decimal number that was written: 9.999999747378752e-06 is 1e-05."""
-    return float(np.format_float_positional(np.float32(value), unique=True))
+    return 1 if shape is not None and len(shape) > 2 and context.keeps_axes else -1
 
 
 def _after(gamma: Array | None, beta: Array | None, scale: Array, shift: Array | None) -> Affine:
@@ -148,6 +146,48 @@ def _is_along_channels(scale: Layer) -> bool:
     return axis == 1 or (shape is not None and axis + len(shape) == 1)
 
 
+def _lrn(site: Site) -> Sequence[Value]:
+    """Across channels, or within each (`lrn_layer.cpp`, where k counts across channels only)."""
+    param, value = site.layer.param.lrn_param, site.brought(site.inputs[0], "last")
+    size, alpha, beta = param.local_size, decimal(param.alpha), decimal(param.beta)
+    if value.held.layout == "unknown":
+        return site.unsupported("the axes of its bottom are not known")
+    if param.norm_region:
+        edge = site.call("LRNWithin", value.edge, size=size, alpha=alpha, beta=beta)
+    else:
+        edge = site.call("LRN", value.edge, size=size, alpha=alpha, beta=beta, k=decimal(param.k))
+    return (Value(edge, Held("last", site.top())),)
+
+
+def _mvn(site: Site) -> Sequence[Value]:
+    """Over the pixels of each channel, or of all (`mvn_layer.cpp`)."""
+    param, value = site.layer.param.mvn_param, site.brought(site.inputs[0], "last")
+    rank = value.held.rank
+    if rank is None or rank < 3 or value.held.layout != "last":
+        return site.unsupported("its bottom has no pixels")
+    axes = tuple(range(1, rank if param.across_channels else rank - 1))
+    variance, eps = param.normalize_variance, decimal(param.eps)
+    edge = site.call("MVN", value.edge, axes=axes, normalize_variance=variance, eps=eps)
+    return (Value(edge, Held("last", site.top())),)
+
+
+def _normalized_by_length(site: Site) -> Sequence[Value]:
+    """SSD's Normalize: divided by the L2 norm over the channels, or over the whole sample, times gamma."""
+    value = site.brought(site.inputs[0], "last")
+    parts = _normalize(site.layer, Context(held=value.held))
+    settings = optional(site.layer.param, "norm_param")
+    across = optional(settings, "across_spatial") if settings is not None else None
+    eps = optional(settings, "eps") if settings is not None else None
+    call = KerasCall(
+        "Normalize",
+        (("across_spatial", across is None or bool(across)), ("eps", 1e-10 if eps is None else decimal(eps))),
+    )
+    edge = site.add(call, (value.edge,), weights=parts.weights)
+    for text in parts.notes:
+        site.note(text)
+    return (Value(edge, Held(value.held.layout, site.top())),)
+
+
 _NORM = "BatchNormalization"
 _NORM_BLOBS = "mean, variance, factor; forks: with scale, shift in several orders"
 _NORM_WEIGHTS = "[gamma, beta,] moving_mean, moving_variance"
@@ -156,14 +196,14 @@ _BN_WEIGHTS = "gamma, beta, moving_mean, moving_variance"
 
 ROWS = {
     "BatchNorm": Rule(
-        _NORM_BLOBS, _NORM, _NORM_WEIGHTS, by_feature(_batch_norm), order=kept, along="features", channels="kept"
+        _NORM_BLOBS, _NORM, _NORM_WEIGHTS, by_feature(_batch_norm), held=kept_held, along="features", channels="kept"
     ),
-    "LRN": Rule(order=kept, channels="kept"),
-    "MVN": Rule(order=kept),
+    "LRN": Rule(build=_lrn, channels="kept"),
+    "MVN": Rule(build=_mvn),
     "BN": Rule(
-        _BN_BLOBS, _NORM, _BN_WEIGHTS, by_feature(_fork_batch_norm), order=kept, along="features", channels="kept"
+        _BN_BLOBS, _NORM, _BN_WEIGHTS, by_feature(_fork_batch_norm), held=kept_held, along="features", channels="kept"
     ),
     "LayerNorm": Rule("gamma, beta", "none, as stored", "gamma, beta", stored("gamma", "beta")),
     "MovingNormalize": Rule("scale", "none, as stored", "scale", stored("scale")),
-    "Normalize": Rule("scale", "a layer of your own", "gamma", _normalize, order=kept),
+    "Normalize": Rule("scale", "a layer of your own", "gamma", _normalize, build=_normalized_by_length),
 }  # fmt: skip

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from caffeconv.errors import UnsupportedError
 from caffeconv.model import Array, Layer, MaybeShape
 
-__all__ = ["bottom_shape", "channel_count", "check_size", "matrix", "take"]
+__all__ = ["bottom_shape", "channel_count", "check_size", "decimal", "matrix", "take"]
 
 
 def take(layer: Layer, *counts: int) -> list[Array]:
@@ -49,3 +51,8 @@ def channel_count(layer: Layer) -> int | None:
     """The channels of the first bottom, or `None` where they cannot be known."""
     shape = bottom_shape(layer)
     return None if shape is None or len(shape) < 2 else shape[1]
+
+
+def decimal(value: float) -> float:
+    """A float32 field as the decimal number that was written: 9.999999747378752e-06 is 1e-05."""
+    return float(np.format_float_positional(np.float32(value), unique=True))

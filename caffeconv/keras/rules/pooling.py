@@ -1,88 +1,158 @@
-"""Pooling has no weights, but what stands behind it gets other sizes if Keras pools as Keras does by itself.
-
-Caffe rounds sizes up and lets the last window stick out; Keras rounds down (`pooling_layer.cpp`).
-"""
+"""Poolings. Caffe rounds sizes up and lets the last window stick out; Keras rounds down (`pooling_layer.cpp`)."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
-from caffeconv.keras.rules.flattening import SPATIAL, MaybeOrder, Order, kept, maps
-from caffeconv.keras.rules.record import Context, Parts, Rule
-from caffeconv.model import KerasCall, Layer, Shape
-from caffeconv.net.shapes.windows import Window, pooling_windows
+from caffeconv.keras.building import Site
+from caffeconv.keras.graph import Edge, Held, Value
+from caffeconv.keras.rules.record import Rule
+from caffeconv.model import Shape
+from caffeconv.net.shapes.params import optional, required
+from caffeconv.net.shapes.windows import Window, kernel_sizes, pooling_windows, spatial_windows
 
 __all__ = ["ROWS"]
 
-_NAMES = {0: "MaxPooling", 1: "AveragePooling"}
-"""Values of PoolingParameter.pool; stochastic pooling (2) averages with weights, which no Keras layer does."""
+_MAX, _AVERAGE, _STOCHASTIC = 0, 1, 2
+"""PoolingParameter.PoolMethod."""
 
-_NOTHING = Parts(None, ())
+Windows = tuple[Window, ...]
 
 
-def _pooling(layer: Layer, _: Context) -> Parts:
-    """The Keras layers that pool as Caffe does; none where a size is not known, or where none does."""
-    param = layer.param.pooling_param
-    bottom = layer.bottom_shapes[0] if layer.bottom_shapes else None
-    top = layer.top_shapes[0] if layer.top_shapes else None
-    name = _NAMES.get(param.pool)
-    if bottom is None or top is None or len(bottom) not in (3, 4, 5) or len(top) != len(bottom) or name is None:
-        return _NOTHING
-    axes = len(bottom) - 2
+def _pooling(site: Site) -> Sequence[Value]:
+    param = site.layer.param.pooling_param
+    value = site.brought(site.inputs[0], "last")
+    shape, top = value.held.shape, site.top()
+    rank = len(shape) if shape is not None else 4
+    if not 3 <= rank <= 5 or value.held.layout not in ("last", "unknown"):
+        return site.unsupported("Keras pools over one to three axes")
+    if len(site.layer.tops) > 1:
+        return site.unsupported("its second top, where the maxima stood, has no form in Keras", layout="last")
+    if param.pool not in (_MAX, _AVERAGE, _STOCHASTIC):
+        return site.unsupported(f"pool {param.pool} is no method of Caffe's", layout="last")
+    held = Held("last", top)
+    name = "Max" if param.pool == _MAX else "Average"
     if param.global_pooling:
-        return Parts(KerasCall(f"Global{name}{axes}D", (("keepdims", True),)), ())
-    try:
-        windows = pooling_windows(param, bottom[2:])
-    except ValueError:
-        return _NOTHING
-    pads = tuple(_pads(*each) for each in zip(windows, bottom[2:], top[2:], strict=True))
-    call = KerasCall(
-        f"{name}{axes}D",
-        (("pool_size", tuple(w.kernel for w in windows)), ("strides", tuple(w.stride for w in windows))),
-    )
-    if not any(map(any, pads)):
-        return Parts(call, ())
-    before = (KerasCall(f"ZeroPadding{axes}D", (("padding", pads if axes > 1 else pads[0]),)),)
-    return Parts(call, (), before, notes=_differences(windows, pads, name, _is_past_end(windows, bottom, top)))
+        if param.pool == _STOCHASTIC:
+            return site.unsupported("stochastic pooling over whole maps", layout="last")
+        return (Value(site.call(f"Global{name}Pooling{rank - 2}D", value.edge, keepdims=True), held),)
+    windows = pooling_windows(param, (1,) * (rank - 2))
+    if any(window.same for window in windows):
+        return _pooled_as_tensorflow(site, value, name, windows, held)
+    ceil = optional(param, "ceil_mode")
+    rounds_up = param.round_mode == 0 if ceil is None else bool(ceil)
+    edge = _pooled(site, value, param.pool, windows, rounds_up)
+    return (Value(edge, held),)
 
 
-def _pads(window: Window, size: int, pooled: int) -> tuple[int, int]:
-    """What to put before and behind an axis so that as many windows fit as Caffe has."""
+def _pooled_as_tensorflow(site: Site, value: Value, name: str, windows: Windows, held: Held) -> Sequence[Value]:
+    arguments = _arguments(windows) | {"padding": "same"}
+    return (Value(site.call(f"{name}Pooling{len(windows)}D", value.edge, **arguments), held),)
+
+
+def _pooled(site: Site, value: Value, method: int, windows: Windows, rounds_up: bool) -> Edge:
+    """Keras' own pooling where it does just this, padded by a layer before it where that is enough, else a class."""
+    sizes = (value.held.shape or ())[2:]
+    axes = len(windows)
+    strides, kernels = tuple(w.stride for w in windows), tuple(w.kernel for w in windows)
+    pads = tuple(window.pad for window in windows)
+    if method == _STOCHASTIC:
+        return site.call("WeightedPooling", value.edge, pool_size=kernels, strides=strides)
+    name = "MaxPooling" if method == _MAX else "AveragePooling"
+    if None in sizes or len(sizes) != axes:
+        fits = not rounds_up or all(kernel == stride == 1 for kernel, stride in zip(kernels, strides, strict=True))
+        if fits and not any(map(any, pads)):
+            return site.call(f"{name}{axes}D", value.edge, **_arguments(windows))
+        return site.call(f"Caffe{name}", value.edge, pool_size=kernels, strides=strides, pads=pads, ceil=rounds_up)
+    known: Shape = tuple(size for size in sizes if size is not None)
+    pooled = [_pooled_size(*each, rounds_up, any(map(any, pads))) for each in zip(windows, known, strict=True)]
+    needed = tuple(_needed(*each) for each in zip(windows, known, pooled, strict=True))
+    if not any(map(any, needed)):
+        return site.call(f"{name}{axes}D", value.edge, **_arguments(windows))
+    if method == _MAX:
+        if all(_is_same(*each) for each in zip(windows, known, pooled, needed, strict=True)):
+            site.note(f"pools in Keras by {name}{axes}D(..., padding='same'), which pads as Caffe's rounding does")
+            return site.call(f"{name}{axes}D", value.edge, **_arguments(windows), padding="same")
+        site.note("padded with the lowest number, which no maximum takes, so that as many windows fit as in Caffe")
+        edge = site.call("PadLowest", value.edge, part="before", name="pad", pads=needed)
+        return site.call(f"{name}{axes}D", edge, **_arguments(windows))
+    if all(after == window.pad[1] for window, (_, after) in zip(windows, needed, strict=True)):
+        padding = needed if axes > 1 else needed[0]
+        edge = site.call(f"ZeroPadding{axes}D", value.edge, part="before", name="pad", padding=padding)
+        return site.call(f"{name}{axes}D", edge, **_arguments(windows))
+    site.note("its last windows stick out and are averaged over the part that is inside, as in Caffe")
+    return site.call("CaffeAveragePooling", value.edge, pool_size=kernels, strides=strides, pads=pads, ceil=rounds_up)
+
+
+def _arguments(windows: Windows) -> dict[str, Any]:
+    return {"pool_size": tuple(w.kernel for w in windows), "strides": tuple(w.stride for w in windows)}
+
+
+def _pooled_size(window: Window, size: int, rounds_up: bool, padded: bool) -> int:
+    """How many windows Caffe has along one axis."""
+    room = window.room(size)
+    count = (-(-room // window.stride) if rounds_up else room // window.stride) + 1
+    return count - 1 if padded and (count - 1) * window.stride >= size + window.pad[0] else count
+
+
+def _needed(window: Window, size: int, pooled: int) -> tuple[int, int]:
+    """What to put before and behind an axis so that as many windows fit as Caffe has, and no more."""
     before = window.pad[0]
-    return before, max((pooled - 1) * window.stride + window.extent - size - before, 0)
+    return before, max((pooled - 1) * window.stride + window.kernel - size - before, 0)
 
 
-def _is_past_end(windows: tuple[Window, ...], bottom: Shape, top: Shape) -> bool:
-    """Whether a last window begins behind the image, as it can where the stride is larger than the kernel."""
-    return any(
-        (pooled - 1) * window.stride - window.pad[0] >= size
-        for window, size, pooled in zip(windows, bottom[2:], top[2:], strict=True)
+def _is_same(window: Window, size: int, pooled: int, needed: tuple[int, int]) -> bool:
+    """Whether Keras' padding "same" is just that: as little as lets every stride begin a window, less of it before."""
+    total = max((pooled - 1) * window.stride + window.kernel - size, 0)
+    return pooled == -(-size // window.stride) and needed == (total // 2, total - total // 2)
+
+
+def _pooling_3d(site: Site) -> Sequence[Value]:
+    """C3D's Pooling3D: time is not padded, no window is clipped, sizes are rounded up."""
+    value = site.brought(site.inputs[0], "last")
+    settings = optional(site.layer.param, "pooling3d_param") or site.layer.param.pooling_param
+    stride = optional(settings, "temporal_stride") or 1
+    windows = (
+        Window(required(settings, "kernel_depth"), stride),
+        *spatial_windows(settings, 2, kernel_sizes(settings, 2)),
     )
+    return (Value(_pooled(site, value, settings.pool, windows, rounds_up=True), Held("last", site.top())),)
 
 
-def _differences(
-    windows: tuple[Window, ...], pads: tuple[tuple[int, int], ...], name: str, past_end: bool
-) -> tuple[str, ...]:
-    """Where the values, not the sizes, are not Caffe's."""
-    if past_end:
-        return ("its last windows lie behind the image, where Caffe puts out no sensible number: their values differ",)
-    if name == "MaxPooling":
-        return ("Caffe takes the maximum without what was padded: the same where no input is negative",)
-    if any(pad[1] > window.pad[1] for window, pad in zip(windows, pads, strict=True)):
-        return ("Caffe averages the windows that stick out over the part that is inside: their values differ",)
-    return ()
+def _pyramid(site: Site) -> Sequence[Value]:
+    """SPP: poolings into 1, 4, 16 … bins, flattened one behind the other (`spp_layer.cpp`: GetPoolingParam)."""
+    param = site.layer.param.spp_param
+    value = site.brought(site.inputs[0], "last")
+    shape = value.held.shape
+    if shape is None or len(shape) != 4 or None in shape[1:] or param.pool not in (_MAX, _AVERAGE):
+        return site.unsupported("the size of its bottom is not known")
+    channels, *sizes = (size or 0 for size in shape[1:])
+    edges, segments = [], []
+    for level in range(param.pyramid_height):
+        bins = 2**level
+        windows = []
+        for size in sizes:
+            kernel = -(-size // bins)
+            pad = (kernel * bins - size + 1) // 2
+            windows.append(Window(kernel, kernel, (pad, pad)))
+        edge = _pooled(_named(site, f"level{level}"), value, param.pool, tuple(windows), rounds_up=True)
+        if param.pyramid_height == 1:
+            return (Value(edge, Held("last", site.top())),)
+        flat = site.call("Flatten", edge, part="before", name=f"flatten{level}")
+        edges.append(flat)
+        segments.append((channels, bins, bins))
+    edge = site.call("Concatenate", *edges, axis=1)
+    return (Value(edge, Held("flat", site.top(), tuple(segments))),)
 
 
-def _pyramid(layer: Layer, _: Sequence[MaybeOrder], __: int) -> MaybeOrder:
-    bottom, height = layer.bottom_shapes[0], layer.param.spp_param.pyramid_height
-    if bottom is None or height > 32:
-        return None
-    levels = tuple((bottom[1], 2**level, 2**level) for level in range(height))
-    return Order("flat", levels) if height > 1 else SPATIAL
+def _named(site: Site, name: str) -> Site:
+    return dataclasses.replace(site, layer=dataclasses.replace(site.layer, name=f"{site.layer.name}_{name}"))
 
 
 ROWS = {
-    "Pooling":   Rule(convert=_pooling, order=kept, channels="kept"),
-    "SPP":       Rule(order=_pyramid),
-    "Pooling3D": Rule(order=maps),
+    "Pooling":   Rule(build=_pooling, channels="kept"),
+    "SPP":       Rule(build=_pyramid),
+    "Pooling3D": Rule(build=_pooling_3d),
 }  # fmt: skip

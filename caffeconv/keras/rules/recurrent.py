@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from caffeconv.errors import UnsupportedError
+from caffeconv.keras.building import Site, product, target
+from caffeconv.keras.graph import Edge, Held, Value, is_reordered
 from caffeconv.keras.rules.arrays import dense_kernel, gate_rows, vector
-from caffeconv.keras.rules.flattening import same_axes
+from caffeconv.keras.rules.learning import as_given
 from caffeconv.keras.rules.operands import check_size, matrix, take
 from caffeconv.keras.rules.record import Context, Parts, Rule
+from caffeconv.keras.rules.segments import segments_of, static_segments
 from caffeconv.keras.rules.wrapping import flattened_from, unknown_order
 from caffeconv.model import Array, KerasCall, Layer, LayerWeights
 
@@ -97,16 +101,66 @@ def _recurrent(layer: Layer, context: Context, name: str, inputs: list[Array], r
     return Parts(KerasCall(name, tuple(arguments)), weights, notes=tuple(notes), warnings=warnings)
 
 
+def _sequence(site: Site, value: Value) -> Value:
+    """(T, N, …) with the axes of each step as one, the channels last among them."""
+    value = site.brought(value, "axes", part="glue")
+    shape = value.held.shape
+    if shape is None or len(shape) < 4 or value.held.layout == "unknown":
+        return value
+    edge, rank, step = value.edge, len(shape), shape[2:]
+    if is_reordered(step):
+        edge = site.call("Permute", edge, part="glue", name="permute", dims=(1, *range(3, rank), 2))
+    sizes = (shape[1], product(step))
+    edge = site.call("Reshape", edge, part="glue", name="steps", target_shape=target(sizes))
+    return Value(edge, Held("axes", (shape[0], *sizes)))
+
+
+def _recur(site: Site) -> Sequence[Value]:
+    """x, and what else Caffe's layer takes: marks of new sequences, a static input, first states."""
+    rule = ROWS[site.layer.type]
+    if rule.convert is None or not site.layer.blobs:
+        raise UnsupportedError("its weights are missing")
+    first = as_given(site, site.inputs[0], rule)
+    segments = segments_of(site.layer, "steps", first.held)
+    states = (2 if site.layer.type == "LSTM" else 1) * site.layer.param.recurrent_param.expose_hidden
+    has_static = len(site.inputs) > 2 + states
+    static = static_segments(site.inputs[2].held) if has_static else ()
+    if site.options.flatten_order == "chw":
+        segments = static = ()
+    parts = rule.convert(site.layer, Context(segments, first.held, static=static))
+    others = list(site.inputs[1:])
+    if has_static:
+        others[1] = site.flattened(others[1], part="glue")
+    edges = (_sequence(site, site.inputs[0]).edge, *(value.edge for value in others))
+    for text in parts.notes:
+        site.note(text)
+    for text in parts.warnings:
+        site.warn(text)
+    reason = "its sequences begin where a second bottom says so, for which Keras has no layer"
+    edge = site.add(parts.keras, edges, weights=parts.weights, outputs=1 + states, problem=reason)
+    top = Value(edge, Held("axes", site.top()))
+    for extra in parts.extra:
+        name = extra.name.removeprefix(f"{site.layer.name}_")
+        top = Value(site.add(extra.keras, (top.edge,), weights=extra.weights, name=name), top.held)
+    exposed = (Value(Edge(edge.node, number), Held("axes", site.top(number))) for number in range(1, 1 + states))
+    return (top, *exposed)
+
+
+def _lstm_unit(site: Site) -> Sequence[Value]:
+    edge = site.call("LSTMUnit", *(value.edge for value in site.inputs[:3]), outputs=2)
+    return tuple(Value(Edge(edge.node, number), Held("axes", site.top(number))) for number in range(2))
+
+
 _LSTM_WEIGHTS = "kernel, recurrent_kernel, bias"
 _RNN_BLOBS = "W_xh, b_h, [W_xh_static,] W_hh, W_ho, b_o"
 _RNN_WEIGHTS = f"{_LSTM_WEIGHTS}; kernel, bias"
 
 ROWS = {
     "LSTM": Rule(
-        "W_xc, b_c, [W_xc_static,] W_hc", "LSTM", _LSTM_WEIGHTS, _lstm, order=same_axes, along="steps"
+        "W_xc, b_c, [W_xc_static,] W_hc", "LSTM", _LSTM_WEIGHTS, _lstm, build=_recur, along="steps"
     ),
-    "LSTMUnit": Rule(order=same_axes),
-    "RNN": Rule(_RNN_BLOBS, "SimpleRNN and Dense", _RNN_WEIGHTS, _rnn, order=same_axes, along="steps"),
+    "LSTMUnit": Rule(build=_lstm_unit),
+    "RNN": Rule(_RNN_BLOBS, "SimpleRNN and Dense", _RNN_WEIGHTS, _rnn, build=_recur, along="steps"),
     "ContinuationIndicator": Rule(),
-    "Lstm": Rule("W_i, W_h, b", "LSTM", _LSTM_WEIGHTS, _fork_lstm, order=same_axes, along="steps"),
+    "Lstm": Rule("W_i, W_h, b", "LSTM", _LSTM_WEIGHTS, _fork_lstm, build=_recur, along="steps"),
 }  # fmt: skip

@@ -1,17 +1,18 @@
-"""What the order of its inputs means for the arrays of one layer, and for a Keras model around it."""
+"""What it means for the arrays of a layer that its input was flattened, or is held otherwise than Caffe holds it.
+
+Caffe flattens a blob (N, C, H, W) channel by channel, Keras' Flatten flattens (N, H, W, C) pixel by pixel, so arrays
+that lie along flattened maps must be reordered.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from caffeconv.keras.rules.flattening import SAME, Follow, Order, common_order, is_reordered, joined
-from caffeconv.model import Layer, MaybeShape, Shape
+from caffeconv.keras.graph import Held, is_reordered
+from caffeconv.model import Layer, PartialShape, Shape
 
-__all__ = [
-    "Along", "Segments", "flattened_segments", "given_segments", "order_remarks", "segments_of", "static_segments",
-]  # fmt: skip
+__all__ = ["Along", "Segments", "flattened_segments", "segments_of", "static_segments"]
 
 Along: TypeAlias = Literal["", "features", "inputs", "steps"]
 """What the arrays of a layer lie along; see `Rule.along`."""
@@ -21,82 +22,81 @@ Segments: TypeAlias = tuple[Shape, ...] | None
 where it cannot be known."""
 
 
-def segments_of(layer: Layer, along: Along, order: Order | None) -> Segments:
+def segments_of(layer: Layer, along: Along, held: Held) -> Segments:
     """The segments of the first bottom along which the layer's arrays lie."""
-    shape = layer.bottom_shapes[0] if layer.bottom_shapes else None
     if not along:
         return ()
     if along == "features":
-        return _segments_by_feature(layer, shape, order)
+        return _segments_by_feature(layer, held)
     if along == "inputs":
         param = layer.param.inner_product_param
-        features = max(layer.blobs[0].array.size // (param.num_output or 1), 1)
-        return flattened_segments(shape, param.axis, order, features)
-    if shape is not None and len(shape) > 3 and (order is None or order.kind == "spatial"):
-        return (shape[2:],) if is_reordered(shape[2:]) else ()
-    return flattened_segments(shape, 2, order, math.prod(shape[2:])) if shape is not None else ()
+        features = max(layer.blobs[0].array.size // (param.num_output or layer.blobs[0].shape[0] or 1), 1)
+        return flattened_segments(held, param.axis, features)
+    # The axes of a step are flattened with the first of them, the channels, last.
+    step = held.shape[2:] if held.shape is not None else ()
+    if held.layout == "unknown":
+        return None
+    sizes = _known(step)
+    return (sizes,) if sizes is not None and is_reordered(sizes) else () if sizes is not None else None
 
 
-def given_segments(shape: Shape) -> Segments:
-    """Those of flattened maps of a shape (C, axes…) that the user knows."""
-    return (shape,) if is_reordered(shape) else ()
+def static_segments(held: Held) -> Segments:
+    """Those of the static input of an LSTM or RNN."""
+    size = math.prod(_known(held.shape[1:]) or ()) if held.shape is not None else 0
+    return flattened_segments(held, 1, size)
 
 
-def static_segments(layer: Layer, order: Order | None) -> Segments:
-    """Those of the static input of an LSTM or RNN, of which there is one where the layer has a matrix for it."""
-    shape = layer.bottom_shapes[2] if len(layer.bottom_shapes) > 2 else None
-    return flattened_segments(shape, 1, order, math.prod(shape[1:])) if shape is not None else ()
-
-
-def _segments_by_feature(layer: Layer, shape: MaybeShape, order: Order | None) -> Segments:
+def _segments_by_feature(layer: Layer, held: Held) -> Segments:
     """Where arrays have a value for each element of a flat axis, they are in its order."""
+    shape = held.shape
     if shape is None or len(shape) < 2 or all(blob.array.size == 1 for blob in layer.blobs):
         return ()
-    if order is None:
+    if held.layout == "unknown":
         return None if len(shape) == 2 else ()
-    if order.kind != "flat" or not any(map(is_reordered, order.segments)):
+    if held.layout != "flat" or not any(map(is_reordered, held.segments)):
         return ()
     axes = {"Bias": layer.param.bias_param.axis, "Scale": layer.param.scale_param.axis}
-    covered = shape[axes[layer.type] :] if layer.type in axes else shape[1:2]
-    features = sum(map(math.prod, order.segments))
-    if features not in covered:
-        return ()
-    return order.segments if math.prod(covered) == features == layer.blobs[0].array.size else None
+    covered = len(shape) - (axes[layer.type] % len(shape) if layer.type in axes else 1)
+    size = layer.blobs[0].array.size
+    return _settled(held.segments, size) if covered == 1 else None
 
 
-def flattened_segments(shape: MaybeShape, axis: int, order: Order | None, features: int) -> Segments:
+def flattened_segments(held: Held, axis: int, features: int) -> Segments:
     """The segments that lie behind each other where a layer flattens the axes of a bottom from `axis` on.
 
-    `features` is the length of what they are flattened to. Empty where Caffe's order is Keras' order, `None` where it
-    cannot be known.
+    `features` is the length of what they are flattened to.
     """
-    if order is not None and (order.kind == "same" or (axis == 1 and order.channels == features)):
+    shape = held.shape
+    if held.layout == "unknown":
+        return None
+    if held.layout == "axes":
         return ()
-    if shape is None or order is None:
+    if held.layout == "flat":
+        return _settled(held.segments, features)
+    if shape is None:
         return None
     axis = axis + len(shape) if axis < 0 else axis
-    if order.kind == "flat":
-        if sum(map(math.prod, order.segments)) != features:
-            return None
-        return order.segments if any(map(is_reordered, order.segments)) else ()
-    if sum(size > 1 for size in shape[axis:]) <= 1:  # a single axis keeps its order however it is moved
-        return ()
     if axis == 0:
-        return None
+        return None if len(shape) > 2 else ()
     # The rule for an axis behind the channels brings the axes back to Caffe's order.
-    return (shape[1:],) if axis == 1 and is_reordered(shape[1:]) else ()
+    return _settled((shape[1:],), features) if axis == 1 else ()
 
 
-def order_remarks(layer: Layer, orders: Sequence[Order | None], follow: Follow) -> tuple[str | None, str | None]:
-    """A note and a warning on what a layer does to the order, as far as a Keras layer does not do it by itself."""
-    before = layer.bottom_shapes[0] if layer.bottom_shapes else None
-    after = layer.top_shapes[0] if layer.top_shapes else None
-    if before is None or after is None:
-        return None, None
-    makes_maps = layer.type == "Reshape" and len(before) == 2 and len(after) > 3 and is_reordered(after[1:])
-    if makes_maps and orders[0] == SAME:
-        axes = (*range(2, len(after)), 1)
-        return f"makes maps of a vector: in Keras by Reshape({after[1:]}) > Permute({axes})", None
-    if follow is joined and None not in orders and common_order(layer, orders) is None:
-        return None, "its inputs lie in different orders in a Keras model that flattens channels last"
-    return None, None
+def _settled(segments: tuple[PartialShape, ...], features: int) -> Segments:
+    """The segments with all their sizes, of which those of one may follow from the number of features."""
+    sizes = [_known(segment) for segment in segments]
+    whole = [each for each in sizes if each is not None]
+    rest = features - sum(map(math.prod, whole))
+    if len(whole) < len(segments):
+        channels = next(segment for segment, known in zip(segments, sizes, strict=True) if known is None)[0]
+        if len(whole) + 1 < len(segments) or channels is None or rest < 1 or rest % channels:
+            return None
+        whole = [each if each is not None else (channels, rest // channels) for each in sizes]
+    elif rest:
+        return None
+    return tuple(whole) if any(map(is_reordered, whole)) else ()
+
+
+def _known(shape: PartialShape) -> Shape | None:
+    sizes = tuple(size for size in shape if size is not None)
+    return sizes if len(sizes) == len(shape) else None

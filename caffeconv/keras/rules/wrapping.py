@@ -1,4 +1,4 @@
-"""Rules made of rules, and those that many types have: by feature, with masks, with channels moved last, as stored."""
+"""Rules made of rules, and those that many types have: by feature, with masks, as stored."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from caffeconv.errors import UnsupportedError
 from caffeconv.keras.rules.arrays import features_channels_last
-from caffeconv.keras.rules.operands import bottom_shape, take
+from caffeconv.keras.rules.operands import take
 from caffeconv.keras.rules.record import Context, Convert, Parts
-from caffeconv.model import Array, Blob, KerasCall, Layer, Shape, Weight
+from caffeconv.model import Array, Blob, Layer, Shape, Weight
 
-__all__ = ["by_feature", "channels_moved_last", "flattened_from", "stored", "unknown_order", "without_masks"]
+__all__ = ["by_feature", "flattened_from", "stored", "unknown_order", "without_masks"]
 
 
 def flattened_from(segments: Sequence[Shape]) -> str:
@@ -42,19 +42,6 @@ def by_feature(rule: Convert) -> Convert:
             weights=tuple(features_channels_last(weight, context.segments) for weight in parts.weights),
             notes=(*parts.notes, f"values reordered {flattened_from(context.segments)}"),
         )
-
-    return convert
-
-
-def channels_moved_last(rule: Convert) -> Convert:
-    """The rule for a type that takes maps, in Keras with channels last: a bottom that has Caffe's axes is permuted."""
-
-    def convert(layer: Layer, context: Context) -> Parts:
-        parts, shape = rule(layer, context), bottom_shape(layer)
-        if shape is None or len(shape) < 3 or not context.keeps_axes(len(shape)):
-            return parts
-        permute = KerasCall("Permute", (("dims", (*range(2, len(shape)), 1)),))
-        return dataclasses.replace(parts, before=(permute, *parts.before))
 
     return convert
 

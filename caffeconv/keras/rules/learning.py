@@ -1,0 +1,77 @@
+"""How a layer with weights becomes nodes: its rule makes the arrays, and what stands before and behind them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from caffeconv.errors import UnsupportedError
+from caffeconv.keras.building import Site
+from caffeconv.keras.graph import Held, Value, is_reordered
+from caffeconv.keras.rules.record import Context, Parts, Rule
+from caffeconv.keras.rules.segments import segments_of
+
+__all__ = ["learned", "put_in"]
+
+
+def learned(site: Site, rule: Rule) -> Sequence[Value]:
+    """The nodes of a layer whose arrays `rule.convert` makes.
+
+    Raises: `UnsupportedError`, where the arrays have no Keras form.
+    """
+    if rule.convert is None or not site.layer.blobs:
+        raise UnsupportedError("its weights are missing")
+    if not site.inputs:
+        parts = rule.convert(site.layer, Context())
+        for text in parts.warnings:
+            site.warn(text)
+        return site.unsupported(f"Keras has no layer for {site.layer.type}", parts.weights)
+    inputs = site.inputs[: max(len(site.layer.tops), 1)] if site.each_bottom else site.inputs[:1]
+    made: list[Value] = []
+    twin: int | None = None
+    for number, value in enumerate(inputs):
+        arrived = rule.arrive(dataclasses.replace(site, inputs=(as_given(site, value, rule), *site.inputs[1:])))
+        context = Context(
+            segments_of(site.layer, rule.along, arrived.held), arrived.held, site.scale, site.options.depthwise
+        )
+        parts = rule.convert(site.layer, context)
+        if twin is None:
+            tops = put_in(site, arrived, parts, rule)
+            twin = next(
+                number
+                for number, node in enumerate(site.growing.nodes)
+                if node.origins == site.origins and node.weights
+            )
+        else:
+            edge = site.then(arrived.edge, parts.before, "before")
+            edge = site.add(parts.keras, (edge,), twin=twin, name=str(number))
+            tops = (Value(site.then(edge, parts.after, "after"), rule.held(site, number)),)
+        made += tops
+    return made
+
+
+def as_given(site: Site, value: Value, rule: Rule) -> Value:
+    """The bottom, or what `--flatten-shape` says of it."""
+    given = site.options.flatten_shapes.get(site.layer.name)
+    if given is None or not rule.along or site.options.flatten_order == "chw":
+        return value
+    shape = value.held.shape if value.held.rank == 2 else (None, None)
+    return Value(value.edge, Held("flat", shape, (given,)) if is_reordered(given) else Held("axes", shape))
+
+
+def put_in(site: Site, arrived: Value, parts: Parts, rule: Rule) -> tuple[Value, ...]:
+    """What a rule made, in the graph."""
+    for text in parts.notes:
+        site.note(text)
+    for text in parts.warnings:
+        site.warn(text)
+    if parts.keras is None:
+        return site.unsupported(f"Keras has no layer for {site.layer.type}", parts.weights)
+    edge = site.then(arrived.edge, parts.before, "before")
+    edge = site.add(parts.keras, (edge,), weights=parts.weights)
+    for extra in parts.extra:
+        edge = site.add(
+            extra.keras, (edge,), weights=extra.weights, name=extra.name.removeprefix(f"{site.layer.name}_")
+        )
+    edge = site.then(edge, parts.after, "after")
+    return (Value(edge, rule.held(site, 0)),)
