@@ -76,14 +76,21 @@ def _roi_align(param: LayerParameter, bottoms: Shapes) -> Shapes:
 def _pooled_regions(param: LayerParameter, settings_name: str, bottoms: Shapes) -> Shape:
     settings = required(param, settings_name)
     channels = require_rank(bottoms[0], 4)[1]
-    return bottoms[1][0], channels, required(settings, "pooled_h"), required(settings, "pooled_w")
+    return _regions(bottoms[1]), channels, required(settings, "pooled_h"), required(settings, "pooled_w")
+
+
+def _regions(shape: Shape) -> int:
+    """How many regions there are: one a row."""
+    if not shape:
+        raise ValueError("the bottom of regions has no axes")
+    return shape[0]
 
 
 def _position_sensitive_roi_pooling(param: LayerParameter, bottoms: Shapes) -> Shapes:
     """R-FCN's `PSROIPooling`: R regions to (R, output_dim, group_size, group_size)."""
     settings = required(param, "psroi_pooling_param")
     bins = required(settings, "group_size")
-    return ((bottoms[1][0], required(settings, "output_dim"), bins, bins),)
+    return ((_regions(bottoms[1]), required(settings, "output_dim"), bins, bins),)
 
 
 _YOLO = Row(1, nothing, unknown="the number of detections depends on the images")
