@@ -27,6 +27,12 @@ def lacks(layer_type: LayerType) -> Iterator[str]:
         if not layer_type.like and layer_type.name not in family_file(wing, layer_type.family).ROWS:
             yield f"no row in {wing}.{layer_type.family}"
     row, rule = TABLE.get(layer_type.name), RULES.get(layer_type.name)
+    if layer_type.like and LAYER_TYPES[layer_type.like].family != layer_type.family:
+        yield f"it is like {layer_type.like}, which is of another family"
+    alike = [LAYER_TYPES[other] for other, each in TABLE.items() if row and row.blobs and each.blobs is row.blobs]
+    for each in alike:
+        if not each.fork and each.parameters != layer_type.parameters:
+            yield f'its blobs are made as those of {each.name}, whose "parameters" it lacks'
     certain = layer_type.blobs in ("known", "dialects")
     if row is not None and certain != (row.blobs is not None):
         yield f'its blobs are "{layer_type.blobs}", but its row in net/shapes says otherwise'
@@ -97,4 +103,7 @@ def test_a_table_refuses(families: tuple[dict[str, int], ...], message: str) -> 
 
 
 def test_a_table_has_its_rows_and_those_of_aliases() -> None:
-    assert merged({"InnerProduct": 1}, {"ReLU": 2}) == {"InnerProduct": 1, "FcRistretto": 1, "ReLU": 2}
+    rows = merged({"InnerProduct": 1}, {"ReLU": 2})
+    aliases = {name for name, each in LAYER_TYPES.items() if each.like in ("InnerProduct", "ReLU")}
+    assert set(rows) == {"InnerProduct", "ReLU"} | aliases
+    assert (rows["InnerProduct"], rows["FcRistretto"], rows["ReLU"]) == (1, 1, 2)

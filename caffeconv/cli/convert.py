@@ -139,13 +139,18 @@ class _Options:
     stages: Sequence[str]
     input_shapes: Mapping[str, Shape]
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The files that are read, which no output may replace."""
+        return (self.prototxt, self.caffemodel, *([self.rename] if self.rename is not None else []))
+
 
 def _run(options: _Options) -> None:
     """Convert as the options say, and tell what was written; nothing is, where this raises a CaffeconvError."""
     from caffeconv.net.loading import load_net
     from caffeconv.writing.outputs import output_path
 
-    path = output_path(options.out, options.file_format, [options.prototxt, options.caffemodel])
+    path = output_path(options.out, options.file_format, options.inputs)
     net = load_net(
         options.prototxt,
         options.caffemodel,
@@ -198,7 +203,7 @@ def _report(result: Result, path: Path, options: _Options) -> contextlib.Abstrac
     from caffeconv.writing.outputs import refuse_inputs
     from caffeconv.writing.report import reporting
 
-    refuse_inputs(Path(options.report), [path, options.prototxt, options.caffemodel])
+    refuse_inputs(Path(options.report), [path, *options.inputs])
     return reporting(options.report, result)
 
 

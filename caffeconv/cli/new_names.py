@@ -17,6 +17,8 @@ def read_renames(path: str) -> dict[str, str]:
         ParseError: the file cannot be read, or is of neither form, with the line.
     """
     try:
+        if not Path(path).is_file() and Path(path).exists():  # to open a pipe would wait for ever
+            raise ParseError(f"{path} is not a regular file")
         text = Path(path).read_text("utf-8-sig")
     except OSError as error:
         raise ParseError(f"{path} cannot be read: {error.strerror}") from error
@@ -30,6 +32,8 @@ def _from_json(path: str, text: str) -> dict[str, str]:
         names = json.loads(text, object_pairs_hook=lambda pairs: _unique(path, pairs))
     except json.JSONDecodeError as error:
         raise ParseError(f"{path}:{error.lineno}:{error.colno}: {error.msg}") from None
+    except ValueError as error:  # a number of more digits than Python reads
+        raise ParseError(f"{path}: {error}") from None
     except RecursionError:
         raise ParseError(f"{path}: nested too deeply for an object of names") from None
     if not all(isinstance(new, str) for new in names.values()):

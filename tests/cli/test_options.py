@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,29 @@ def stored(net: tuple[Path, Path]) -> dict[str, list[np.ndarray]]:
     return {layer["name"]: layer["weights"] for layer in convert_caffemodel_to_dict(*net)}
 
 
+class TestFileOfNames:
+    @pytest.mark.parametrize(
+        ("words", "name"),
+        [pytest.param(["out", "--report", "names.json"], "names.json", id="report"),
+         pytest.param(["names"], "names.h5", id="output")],
+    )  # fmt: skip
+    def test_is_never_written_over(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], name: str
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path(name).write_text("conv1=first\n")
+        outcome = caffeconv(*words[:1], *RESIDUAL, *words[1:], "--rename", name)
+        assert (outcome.status, outcome.err.count("\n")) == (1, 1)
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+        assert Path(name).read_text() == "conv1=first\n"
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+    def test_may_be_no_pipe(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "names")
+        outcome = caffeconv(tmp_path / "out", *RESIDUAL, "--rename", tmp_path / "names")
+        assert (outcome.status, outcome.err) == (1, f"error: {tmp_path / 'names'} is not a regular file\n")
+
+
 class TestRename:
     @pytest.mark.parametrize(
         "text",
@@ -57,6 +81,7 @@ class TestRename:
             pytest.param('{"conv1": 1}', "expected an object of names only", id="json-number"),
             pytest.param('{"conv1": ', "names:1:11: Expecting value", id="json-cut"),
             pytest.param('{"a":' * 100000, "names: nested too deeply", id="json-deep"),
+            pytest.param('{"conv1": ' + "1" * 5000 + "}", "digits", id="long-number"),
             pytest.param("no_such=x", 'there is no layer "no_such" to rename', id="unknown-layer"),
             pytest.param("conv1=fc", 'layers "conv1" and "fc" would both be called "fc"', id="collision"),
         ],

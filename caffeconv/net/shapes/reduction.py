@@ -28,6 +28,8 @@ def _arg_max(param: LayerParameter, bottoms: Shapes) -> Shapes:
         candidates = shape[axis]
         shape[axis] = settings.top_k
     else:
+        if not shape:
+            raise ValueError("the bottom has no axes")
         candidates = math.prod(shape[1:])
         shape = [shape[0], 1 + settings.out_max_val, settings.top_k, *[1] * (len(shape) - 3)]
     if settings.top_k < 1 or settings.top_k > candidates:
