@@ -15,13 +15,16 @@ stdout    a tar: for every job a folder `<job name>/` with what the job made, or
     upgrade         true: the net as Caffe's tool upgrade_net_proto_text writes it, as `upgraded.prototxt`; or "alone":
                     this and nothing else, for nets that cannot be built, and whatever the tool complains about
     activations     true: runs the net and writes `activations.npz`
+    net_run         true: runs the net and writes `net_run.npz`
     inputs          {blob name: [kind, argument…]} for that run; INPUTS lists the kinds, default "normal"
 
 Every other job writes `caffe.json`: layers in order with auto-inserted Splits, shapes of blobs, bottoms and tops, and
 the SHA-256 of every learned array (float32, little-endian, C order) under `w|<layer>|<name>|<blob>`, but for those that
 `weights` lacks. `activations.npz` has `bottom|<layer>|<position>` and `top|<layer>|<position>` of every layer that
 learns or has no bottom and of every maker of a net output, copied when the layer has run, before a layer in place
-overwrites them.
+overwrites them. `net_run.npz` has what the net as a whole takes and gives, `in|<blob>` and `out|<blob>`, and between
+them `top|<layer>|<position>` of every layer with a bottom, but for Caffe's own Splits, copied likewise; what comes from
+a layer without a bottom that is no Parameter counts as taken.
 
 Caffe aborts its process at the first failed check, so every job runs in a child of its own.
 """
@@ -143,24 +146,40 @@ INPUTS: "dict[str, typing.Callable[..., typing.Any]]" = {
 }
 
 
-def activations(net, seed, inputs):
+def steps(net, seed, inputs):
+    """Runs the net layer by layer: the index of each, with copies of its bottoms and of its tops."""
     random = np.random.RandomState(seed + 1)
     for name in net.inputs:
         kind, *arguments = inputs.get(name, ["normal"])
         blob = net.blobs[name]
         blob.data[...] = INPUTS[kind](random, tuple(blob.shape), *arguments)
+    for index in range(len(net.layers)):
+        bottoms = [net._blobs[i].data.copy() for i in net._bottom_ids(index)]
+        net._forward(index, index)
+        yield index, bottoms, [net._blobs[i].data.copy() for i in net._top_ids(index)]
+
+
+def activations(net, ran):
     outputs = set(net.outputs)
     names = list(net._blob_names)
     arrays = {}
-    for index, layer in enumerate(net.layers):
-        bottoms, tops = net._bottom_ids(index), net._top_ids(index)
-        wanted = len(layer.blobs) or not len(bottoms) or outputs.intersection(names[i] for i in tops)
-        before = [net._blobs[i].data.copy() for i in bottoms]
-        net._forward(index, index)
-        if wanted:
-            after = [net._blobs[i].data.copy() for i in tops]
-            arrays.update({f"bottom|{index}|{i}": array for i, array in enumerate(before)})
-            arrays.update({f"top|{index}|{i}": array for i, array in enumerate(after)})
+    for index, bottoms, tops in ran:
+        if len(net.layers[index].blobs) or not bottoms or outputs.intersection(names[i] for i in net._top_ids(index)):
+            arrays.update({f"bottom|{index}|{i}": array for i, array in enumerate(bottoms)})
+            arrays.update({f"top|{index}|{i}": array for i, array in enumerate(tops)})
+    return arrays
+
+
+def net_run(net, written, ran):
+    names = list(net._blob_names)
+    arrays = {}
+    for index, bottoms, tops in ran:
+        kind = net.layers[index].type
+        if not bottoms and kind != "Parameter":
+            arrays.update({f"in|{names[i]}": array for i, array in zip(net._top_ids(index), tops)})
+        elif kind != "Split" or net._layer_names[index] in written:
+            arrays.update({f"top|{index}|{i}": array for i, array in enumerate(tops)})
+    arrays.update({f"out|{name}": net.blobs[name].data.copy() for name in net.outputs})
     return arrays
 
 
@@ -306,8 +325,13 @@ def work(job, folder):
         subprocess.check_call(upgrading)
     description["prototxt"] = source.name
     (folder / "caffe.json").write_text(json.dumps(description, sort_keys=True))
-    if job.get("activations"):
-        np.savez(str(folder / "activations.npz"), **activations(net, seed, job.get("inputs", {})))
+    if job.get("activations") or job.get("net_run"):
+        ran = list(steps(net, seed, job.get("inputs", {})))
+        if job.get("activations"):
+            np.savez(str(folder / "activations.npz"), **activations(net, ran))
+        if job.get("net_run"):
+            arrays = net_run(net, written_layers(written), ran)
+            np.savez_compressed(str(folder / "net_run.npz"), **arrays)
 
 
 def run(job, answers):
