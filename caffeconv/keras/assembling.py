@@ -130,11 +130,12 @@ def _finished(net: Net, growing: Growing, values: Mapping[Source, Value]) -> Mod
         for source in layer.sources
         if source is not None
     }
+    looked_at = net.readers()  # a label that only a loss reads is neither an input nor an output
     outputs: list[tuple[str, Value]] = []
     seen: set[Edge] = set()
     for source, value in values.items():
         layer = net.layers[source.layer]
-        if source in read or not layer.bottoms or value.edge in seen:
+        if source in read or value.edge in seen or (not layer.bottoms and source in looked_at):
             continue
         seen.add(value.edge)
         outputs.append((layer.tops[source.top], value))

@@ -80,10 +80,11 @@ class Site:
     def add(
         self, call: KerasCall | None, inputs: Sequence[Edge], *, part: Part = "main", weights: Sequence[Weight] = (),
         outputs: int = 1, name: str = "", problem: str | None = None, twin: int | None = None,
+        built: KerasCall | None = None,
     ) -> Edge:  # fmt: skip
         """As `call`."""
         full = f"{self.layer.name}_{name}" if name else self.layer.name
-        node = Node(full, call, tuple(inputs), tuple(weights), self.origins, part, problem, twin, outputs)
+        node = Node(full, call, tuple(inputs), tuple(weights), self.origins, part, problem, twin, outputs, built)
         return self.growing.add(node)
 
     def then(self, edge: Edge, calls: Sequence[KerasCall], part: Part) -> Edge:

@@ -10,6 +10,7 @@ Sources: the files of `src/caffe/layers` of Caffe 1.0, or of the fork that is na
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -258,9 +259,7 @@ def im2col(
     """Every value under a window as a channel: channel · kernel + place in the kernel."""
     x = ops.pad(x, ((0, 0), *((before, after) for before, after in pads), (0, 0)))
     sizes, channels = x.shape[1:-1], x.shape[-1]
-    places = [[]]
-    for size in kernel:
-        places = [[*place, at] for place in places for at in range(size)]
+    places = list(itertools.product(*map(range, kernel)))
     columns = []
     for place in places:
         part = x

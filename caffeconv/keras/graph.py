@@ -68,7 +68,8 @@ class Node:
     `name` is the layer's in the output; `call` its class and arguments, `None` for arrays that no Keras layer takes.
     `weights` are in load order. `origins` are indices of the layers of the net that it comes from, none for what only
     brings a blob into another layout; `part` says what it is to them. `problem` says why it cannot be built.
-    `twin` is the node whose Keras layer it calls again. `outputs` counts what it gives.
+    `twin` is the node whose Keras layer it calls again. `outputs` counts what it gives. `built` is what a model calls
+    instead of `call`, with the same weights, where no layer of Keras does just what Caffe's does.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Node:
     problem: str | None = None
     twin: int | None = None
     outputs: int = 1
+    built: KerasCall | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

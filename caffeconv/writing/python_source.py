@@ -84,17 +84,14 @@ def python_source(net: Net, model: Model, stored: Mapping[str, str], weights: st
         number: _Named(model.nodes[number], name, each)
         for number, name, each in zip(nodes, names, variables, strict=True)
     }
-    classes = sorted({
-        node.call.class_name
-        for node in (each.node for each in named.values())
-        if node.call is not None and node.problem is None and node.call.class_name in functions.CLASSES
-    })  # fmt: skip
-    weighted = any(_class_name(each.node) == "Normalize" for each in named.values())
+    used = {_class_name(each.node) for each in named.values()}
+    classes = sorted(used & set(functions.CLASSES))
+    weighted = sorted(used & set(_WITH_WEIGHTS))
     refused = any(each.node.problem is not None for each in named.values())
     groups = {
         each.name: stored[each.node.name] for each in named.values() if each.node.weights and not each.node.problem
     }
-    lines = [*_head(bool(classes) or weighted, any("math." in _source_of(name) for name in classes)), ""]
+    lines = [*_head(bool(classes or weighted), _imported(classes)), ""]
     lines += _tables(
         groups, weights, [stored[n.name] for n in model.nodes if n.weights and (n.problem or n.call is None)]
     )
@@ -128,14 +125,20 @@ def _variables(nodes: Sequence[Node]) -> list[tuple[str, ...]]:
 
 
 def _class_name(node: Node) -> str:
-    return node.call.class_name if node.call is not None else ""
+    call = node.built or node.call
+    return call.class_name if call is not None and node.problem is None else ""
 
 
 def _source_of(class_name: str) -> str:
     return inspect.getsource(functions.CLASSES[class_name])
 
 
-def _head(uses_ops: bool, uses_math: bool) -> list[str]:
+def _imported(classes: Sequence[str]) -> list[str]:
+    sources = [_source_of(name) for name in classes]
+    return [name for name in ("itertools", "math") if any(f"{name}." in source for source in sources)]
+
+
+def _head(uses_ops: bool, imported: Sequence[str]) -> list[str]:
     lines = [
         '"""A model of Keras, written by caffeconv from a net of Caffe.',
         "",
@@ -147,7 +150,7 @@ def _head(uses_ops: bool, uses_math: bool) -> list[str]:
         "blue, green, red as a rule.",
         '"""',
         "",
-        *(["import math"] if uses_math else []),
+        *(f"import {name}" for name in imported),
         "import os",
         "import sys",
         "",
@@ -176,7 +179,7 @@ else:  # Keras 2
         exp, greater, log, maximum = tf.exp, tf.greater, tf.math.log, tf.maximum
         minimum, power, reshape, sigmoid = tf.minimum, tf.pow, tf.reshape, tf.sigmoid
         sqrt, stack, tanh, concatenate = tf.sqrt, tf.stack, tf.tanh, tf.concat
-        convert_to_tensor = tf.convert_to_tensor
+        matmul, convert_to_tensor = tf.matmul, tf.convert_to_tensor
 
         def expand_dims(x, axis):
             return tf.expand_dims(x, axis)
@@ -255,6 +258,139 @@ class Normalize(layers.Layer):
         return {{**super().get_config(), **own}}
 '''.strip("\n").split("\n")
 
+_BATCH_STATISTICS = f'''
+{_REGISTER}
+class BatchStatistics(layers.Layer):
+    """Normalized by the mean and variance of each batch, though others are stored."""
+
+    def __init__(self, epsilon, center=True, scale=True, **arguments):
+        super().__init__(**arguments)
+        self.epsilon, self.center, self.scale = epsilon, center, scale
+
+    def build(self, shape):
+        size = (shape[-1],)
+        self.gamma = self.add_weight(name="gamma", shape=size) if self.scale else 1
+        self.beta = self.add_weight(name="beta", shape=size) if self.center else 0
+        self.stored_mean = self.add_weight(name="moving_mean", shape=size)
+        self.stored_variance = self.add_weight(name="moving_variance", shape=size)
+
+    def call(self, x):
+        axes = tuple(range(len(x.shape) - 1))
+        centred = x - ops.mean(x, axis=axes, keepdims=True)
+        variance = ops.mean(centred * centred, axis=axes, keepdims=True)
+        return centred / ops.sqrt(variance + self.epsilon) * self.gamma + self.beta
+
+    def get_config(self):
+        own = {{"epsilon": self.epsilon, "center": self.center, "scale": self.scale}}
+        return {{**super().get_config(), **own}}
+'''.strip("\n").split("\n")
+
+_LSTM = f'''
+{_REGISTER}
+class MarkedLSTM(layers.Layer):
+    """An LSTM over (time, batch, features) whose sequences begin where a mark is 0.
+
+    Its inputs are x, marks (time, batch), what is static (batch, features), and the
+    first hidden and cell state, as far as there are any; its gates are i, f, c, o.
+    """
+
+    def __init__(self, units, steps, static=False, exposed=False, **arguments):
+        super().__init__(**arguments)
+        self.units, self.steps = units, steps
+        self.static, self.exposed = static, exposed
+
+    def build(self, shapes):
+        features = shapes[0][-1] + (shapes[2][-1] if self.static else 0)
+        gates = 4 * self.units
+        self.kernel = self.add_weight(name="kernel", shape=(features, gates))
+        recurrent = (self.units, gates)
+        self.recurrent = self.add_weight(name="recurrent_kernel", shape=recurrent)
+        self.bias = self.add_weight(name="bias", shape=(gates,))
+
+    def call(self, inputs):
+        x, marks, *others = inputs
+        static = others.pop(0) if self.static else None
+        hidden, cell = (others[0][0], others[1][0]) if self.exposed else (0.0, 0.0)
+        outputs = []
+        for step in range(self.steps):
+            features = x[step]
+            if static is not None:
+                features = ops.concatenate([features, static], axis=1)
+            mark = ops.expand_dims(marks[step], 1)
+            gates = ops.matmul(features, self.kernel) + self.bias
+            if self.exposed or step:
+                gates = gates + ops.matmul(hidden * mark, self.recurrent)
+            into, forget, new, out = ops.split(
+                gates, [self.units, 2 * self.units, 3 * self.units], axis=1
+            )
+            kept = mark * ops.sigmoid(forget) * cell
+            cell = kept + ops.sigmoid(into) * ops.tanh(new)
+            hidden = ops.sigmoid(out) * ops.tanh(cell)
+            outputs.append(hidden)
+        top = ops.stack(outputs, axis=0)
+        if not self.exposed:
+            return top
+        return [top, ops.expand_dims(hidden, 0), ops.expand_dims(cell, 0)]
+
+    def get_config(self):
+        own = {{"static": self.static, "exposed": self.exposed}}
+        own.update(units=self.units, steps=self.steps)
+        return {{**super().get_config(), **own}}
+'''.strip("\n").split("\n")
+
+_RNN = f'''
+{_REGISTER}
+class MarkedRNN(layers.Layer):
+    """A simple RNN over (time, batch, features) whose sequences begin where a mark is 0.
+
+    Its inputs are x, marks (time, batch), what is static (batch, features), and the
+    first hidden state, as far as there are any.
+    """
+
+    def __init__(self, units, steps, static=False, exposed=False, **arguments):
+        super().__init__(**arguments)
+        self.units, self.steps = units, steps
+        self.static, self.exposed = static, exposed
+
+    def build(self, shapes):
+        features = shapes[0][-1] + (shapes[2][-1] if self.static else 0)
+        self.kernel = self.add_weight(name="kernel", shape=(features, self.units))
+        recurrent = (self.units, self.units)
+        self.recurrent = self.add_weight(name="recurrent_kernel", shape=recurrent)
+        self.bias = self.add_weight(name="bias", shape=(self.units,))
+
+    def call(self, inputs):
+        x, marks, *others = inputs
+        static = others.pop(0) if self.static else None
+        hidden = others[0][0] if self.exposed else 0.0
+        outputs = []
+        for step in range(self.steps):
+            features = x[step]
+            if static is not None:
+                features = ops.concatenate([features, static], axis=1)
+            total = ops.matmul(features, self.kernel) + self.bias
+            if self.exposed or step:
+                mark = ops.expand_dims(marks[step], 1)
+                total = total + ops.matmul(hidden * mark, self.recurrent)
+            hidden = ops.tanh(total)
+            outputs.append(hidden)
+        top = ops.stack(outputs, axis=0)
+        return [top, ops.expand_dims(hidden, 0)] if self.exposed else top
+
+    def get_config(self):
+        own = {{"static": self.static, "exposed": self.exposed}}
+        own.update(units=self.units, steps=self.steps)
+        return {{**super().get_config(), **own}}
+'''.strip("\n").split("\n")
+
+_WITH_WEIGHTS = {
+    "BatchStatistics": _BATCH_STATISTICS,
+    "MarkedLSTM": _LSTM,
+    "MarkedRNN": _RNN,
+    "Normalize": _NORMALIZE,
+}
+"""Classes with weights, for which Keras has no layer."""
+
 _UNSUPPORTED = f'''
 {_REGISTER}
 class Unsupported(layers.Layer):
@@ -299,8 +435,9 @@ def load_weights(model, path):
 
 
 if __name__ == "__main__":
+    folder = os.path.dirname(os.path.abspath(__file__))
     model = build_model()
-    load_weights(model, os.path.join(os.path.dirname(os.path.abspath(__file__)), WEIGHTS))
+    load_weights(model, os.path.join(folder, WEIGHTS))
     model.summary()
     sys.exit(0)
 '''.strip("\n").split("\n")
@@ -320,7 +457,7 @@ def _tables(groups: Mapping[str, str], weights: str, others: Sequence[str]) -> l
     return [*lines, "OTHERS = set()"]
 
 
-def _classes(names: Sequence[str], normalizes: bool, refuses: bool) -> list[str]:
+def _classes(names: Sequence[str], weighted: Sequence[str], refuses: bool) -> list[str]:
     lines: list[str] = []
     if names:
         lines += [*_FUNCTION, "", ""]
@@ -332,8 +469,8 @@ def _classes(names: Sequence[str], normalizes: bool, refuses: bool) -> list[str]
         lines += [*inspect.getsource(function).rstrip().split("\n"), "", ""]
         doc = f"    compute = staticmethod({function.__name__})"
         lines += [_REGISTER, f"class {name}(Function):", f'    """See {function.__name__}."""', "", doc, "", ""]
-    if normalizes:
-        lines += [*_NORMALIZE, "", ""]
+    for name in weighted:
+        lines += [*_WITH_WEIGHTS[name], "", ""]
     if refuses:
         lines += [*_UNSUPPORTED, "", ""]
     return lines
@@ -365,7 +502,7 @@ def _build_model(net: Net, model: Model, named: Mapping[int, _Named]) -> Iterato
         else [f"    outputs = {outputs[0] if outputs else '[]'}"]
     )
     title = re.sub(r"[^A-Za-z0-9_.-]", "_", net.name).lstrip("_-") or "model"
-    yield f"    return keras.Model(inputs, outputs, name={_literal(title)})"
+    yield from _statement("return keras.Model", ["inputs", "outputs", f"name={_literal(title)}"], None)
 
 
 def _one_or_more(target: str, names: Sequence[str]) -> Iterator[str]:
@@ -412,14 +549,15 @@ def _call(net: Net, number: int, each: _Named, named: Mapping[int, _Named]) -> I
         layer = net.layers[node.origins[0]]
         yield f"    # {each_ascii(layer.type)} {_shape_text(layer.top_shapes[0] if layer.top_shapes else None)}"
     if node.problem is not None or node.call is None:
-        layer = net.layers[node.origins[0]] if node.origins else None
-        facts = f"{layer.name} ({layer.type}): {node.problem}" if layer is not None else str(node.problem)
+        of = f"{net.layers[node.origins[0]].name} ({net.layers[node.origins[0]].type})" if node.origins else node.name
+        facts = f"{of}: {node.problem or 'Keras has no such layer'}"
         arguments = [("facts", facts)]
         class_name = "Unsupported"
     else:
-        arguments = list(node.call.arguments)
-        own = node.call.class_name in functions.CLASSES or node.call.class_name == "Normalize"
-        class_name = node.call.class_name if own else f"layers.{node.call.class_name}"
+        call = node.built or node.call
+        arguments = list(call.arguments)
+        own = call.class_name in functions.CLASSES or call.class_name in _WITH_WEIGHTS
+        class_name = call.class_name if own else f"layers.{call.class_name}"
     if node.twin is not None and node.twin in named:
         yield from _statement(f"{target} = {named[node.twin].variables[0]}_layer", [], value)
         return

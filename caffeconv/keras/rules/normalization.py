@@ -13,6 +13,7 @@ from caffeconv.keras.building import Site
 from caffeconv.keras.graph import Held, Value
 from caffeconv.keras.rules.affine import affine, batch_normalization, optional_vectors, same_size
 from caffeconv.keras.rules.arrays import statistics, vector
+from caffeconv.keras.rules.learning import learned
 from caffeconv.keras.rules.operands import bottom_shape, channel_count, decimal, take
 from caffeconv.keras.rules.record import Context, Parts, Rule, kept_held
 from caffeconv.keras.rules.wrapping import by_feature, stored
@@ -146,6 +147,23 @@ def _is_along_channels(scale: Layer) -> bool:
     return axis == 1 or (shape is not None and axis + len(shape) == 1)
 
 
+def _normalized_by_batch(site: Site) -> Sequence[Value]:
+    """As the arrays say, or, with `use_global_stats: false`, by the statistics of each batch, in a class of ours."""
+    tops = learned(site, ROWS["BatchNorm"])
+    param = site.layer.param.batch_norm_param
+    if param.use_global_stats or not param.HasField("use_global_stats"):
+        return tops
+    number = tops[0].edge.node
+    node = site.growing.nodes[number]
+    if node.call is not None and node.call.class_name == "BatchNormalization":
+        arguments = dict(node.call.arguments)
+        if "axis" in arguments:
+            return site.blocked(tops, "it takes the statistics of each batch along another axis than the last")
+        built = KerasCall("BatchStatistics", node.call.arguments)
+        site.growing.nodes[number] = dataclasses.replace(node, built=built)
+    return tops
+
+
 def _lrn(site: Site) -> Sequence[Value]:
     """Across channels, or within each (`lrn_layer.cpp`, where k counts across channels only)."""
     param, value = site.layer.param.lrn_param, site.brought(site.inputs[0], "last")
@@ -196,7 +214,8 @@ _BN_WEIGHTS = "gamma, beta, moving_mean, moving_variance"
 
 ROWS = {
     "BatchNorm": Rule(
-        _NORM_BLOBS, _NORM, _NORM_WEIGHTS, by_feature(_batch_norm), held=kept_held, along="features", channels="kept"
+        _NORM_BLOBS, _NORM, _NORM_WEIGHTS, by_feature(_batch_norm),
+        held=kept_held, build=_normalized_by_batch, along="features", channels="kept",
     ),
     "LRN": Rule(build=_lrn, channels="kept"),
     "MVN": Rule(build=_mvn),

@@ -136,14 +136,35 @@ def _recur(site: Site) -> Sequence[Value]:
         site.note(text)
     for text in parts.warnings:
         site.warn(text)
-    reason = "its sequences begin where a second bottom says so, for which Keras has no layer"
-    edge = site.add(parts.keras, edges, weights=parts.weights, outputs=1 + states, problem=reason)
+    edge = _marked(site, parts, edges, has_static, 1 + states) if len(edges) > 1 else _unmarked(site, parts, edges[0])
     top = Value(edge, Held("axes", site.top()))
     for extra in parts.extra:
         name = extra.name.removeprefix(f"{site.layer.name}_")
         top = Value(site.add(extra.keras, (top.edge,), weights=extra.weights, name=name), top.held)
     exposed = (Value(Edge(edge.node, number), Held("axes", site.top(number))) for number in range(1, 1 + states))
     return (top, *exposed)
+
+
+def _marked(site: Site, parts: Parts, edges: Sequence[Edge], has_static: bool, outputs: int) -> Edge:
+    """Caffe's own layers, in a class of ours that takes their marks step by step."""
+    shape = site.inputs[0].held.shape
+    steps = shape[0] if shape is not None else None
+    settings = (
+        ("units", parts.weights[1].shape[0]),
+        ("steps", steps),
+        ("static", has_static),
+        ("exposed", outputs > 1),
+    )
+    built = KerasCall("MarkedRNN" if site.layer.type == "RNN" else "MarkedLSTM", settings)
+    problem = "the length of its sequences is not known" if steps is None else None
+    return site.add(parts.keras, edges, weights=parts.weights, outputs=outputs, problem=problem, built=built)
+
+
+def _unmarked(site: Site, parts: Parts, edge: Edge) -> Edge:
+    """The older Lstm of the OCR forks, whose sequences are whole: Keras' own, with the batch before the time."""
+    edge = site.call("TransposeAll", edge, part="glue", name="batch_first", axes=(1, 0, 2))
+    edge = site.add(parts.keras, (edge,), weights=parts.weights)
+    return site.call("TransposeAll", edge, part="glue", name="time_first", axes=(1, 0, 2))
 
 
 def _lstm_unit(site: Site) -> Sequence[Value]:
