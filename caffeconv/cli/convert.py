@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +13,7 @@ import click
 from caffeconv.cli.options import NamedShape, as_mapping, net_options
 from caffeconv.cli.outcome import guarded
 from caffeconv.cli.progress import shown_progress
+from caffeconv.cli.text import printable
 from caffeconv.errors import MismatchError
 
 if TYPE_CHECKING:
@@ -25,10 +26,13 @@ _FOR_KERAS_ONLY = frozenset({
     "report", "slash",
 })  # fmt: skip
 
+_NOT_FOR_MODELS = frozenset({"backend", "bgr_to_rgb", "complete_batchnorm", "fold_batchnorm", "skip_unknown"})
+
 _EXAMPLE = """
 \b
 Examples:
   caffeconv vgg16 deploy.prototxt VGG_ILSVRC_16_layers.caffemodel
+  caffeconv --format py vgg16 deploy.prototxt VGG_ILSVRC_16_layers.caffemodel
   caffeconv --format pickle vgg16 deploy.prototxt VGG_ILSVRC_16_layers.caffemodel
 """
 
@@ -38,8 +42,10 @@ Examples:
 @click.argument("prototxt")
 @click.argument("caffemodel")
 @click.option(
-    "-f", "--format", "file_format", type=click.Choice(["hdf5", "pickle"]), default="hdf5", show_default=True,
-    help="hdf5: OUT.h5 for Keras. pickle: OUT.pkl, a list of dicts of NumPy arrays in Caffe's layout.",
+    "-f", "--format", "formats", type=click.Choice(["hdf5", "py", "pickle"]), multiple=True, default=["hdf5"],
+    show_default=True,
+    help="hdf5: OUT.h5, weights for Keras. py: OUT.py, the Keras model, and OUT.h5. pickle: OUT.pkl, a list of dicts of"
+    " NumPy arrays in Caffe's layout. May be given often.",
 )  # fmt: skip
 @click.option(
     "-n", "--include-non-weight", "--include_non_weight", is_flag=True, help="List layers without weights, too."
@@ -87,28 +93,31 @@ Examples:
 )  # fmt: skip
 @net_options
 def convert(**options: Any) -> None:
-    """Convert the weights of CAFFEMODEL to OUT.h5 or OUT.pkl.
+    """Convert CAFFEMODEL to OUT.h5, to OUT.py and OUT.h5, or to OUT.pkl.
 
     PROTOTXT is the net's text; - uses the net inside the caffemodel. Caffe's HDF5 snapshots do as CAFFEMODEL, too.
     """
-    if options["file_format"] == "pickle":
-        _refuse_keras_options(click.get_current_context())
+    if set(options["formats"]) == {"pickle"}:
+        _refuse_options(_FOR_KERAS_ONLY, "for --format hdf5 or py only, a pickle has Caffe's own layers")
+    if "py" in options["formats"]:
+        _refuse_options(_NOT_FOR_MODELS, "for weights alone, --format py writes the model as Caffe has it")
     guarded(lambda: _run(_Options(**options)))
 
 
-def _refuse_keras_options(context: click.Context) -> None:
-    """A pickle holds Caffe's layers in Caffe's layout: what changes Keras' arrays or names has no meaning for it.
+def _refuse_options(names: Collection[str], reason: str) -> None:
+    """Refuse options that have no meaning for the formats.
 
-    caffe_weight_converter takes -n, -u and -b with a pickle and ignores them, so they pass here.
+    caffe_weight_converter takes -n, -u and -b with a pickle and ignores them, so they pass there.
     """
+    context = click.get_current_context()
     given = click.core.ParameterSource.COMMANDLINE
     refused = [
         parameter.opts[-1]
         for parameter in context.command.params
-        if parameter.name in _FOR_KERAS_ONLY and context.get_parameter_source(parameter.name) is given
+        if parameter.name in names and context.get_parameter_source(parameter.name) is given
     ]
     if refused:
-        raise click.UsageError(f"{', '.join(refused)}: for --format hdf5 only, a pickle has Caffe's own layers")
+        raise click.UsageError(f"{', '.join(refused)}: {reason}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,7 +127,7 @@ class _Options:
     out: str
     prototxt: str
     caffemodel: str
-    file_format: Literal["hdf5", "pickle"]
+    formats: Sequence[Literal["hdf5", "py", "pickle"]]
     include_non_weight: bool
     skip_unknown: bool
     backend: str
@@ -150,7 +159,7 @@ def _run(options: _Options) -> None:
     from caffeconv.net.loading import load_net
     from caffeconv.writing.outputs import output_path
 
-    path = output_path(options.out, options.file_format, options.inputs)
+    paths = {name: output_path(options.out, name, options.inputs) for name in ("hdf5", *options.formats)}
     net = load_net(
         options.prototxt,
         options.caffemodel,
@@ -160,10 +169,10 @@ def _run(options: _Options) -> None:
         input_shapes=options.input_shapes,
         allow_missing=options.allow_missing,
     )
-    if options.file_format == "pickle":
-        _to_pickle(net, path, options)
-    else:
-        _to_keras(net, path, options)
+    if "pickle" in options.formats:
+        _to_pickle(net, paths["pickle"], options)
+    if set(options.formats) != {"pickle"}:
+        _to_keras(net, paths["hdf5"], paths.get("py"), options)
 
 
 def _to_pickle(net: Net, path: Path, options: _Options) -> None:
@@ -182,19 +191,40 @@ def _to_pickle(net: Net, path: Path, options: _Options) -> None:
     print_written(path, sizes)
 
 
-def _to_keras(net: Net, path: Path, options: _Options) -> None:
+def _to_keras(net: Net, path: Path, model_path: Path | None, options: _Options) -> None:
     from caffeconv.cli.printing import print_layers, print_notes, print_written
     from caffeconv.writing.keras_h5 import write_keras_h5
 
-    result, backend = _converted(net, options)
+    plain, result, backend = _converted(net, options)
     _refuse_warnings(result.notes, options.strict)
     sizes = [[weight.view.size for weight in layer.weights] for layer in result.layers]
-    with _report(result, path, options), shown_progress(sizes) as progress:
+    stored = {old.name: new.name for old, new in zip(plain.layers, result.layers, strict=True)}
+    with (
+        _report(result, path, options),
+        _model(net, model_path, stored, path, options),
+        shown_progress(sizes) as progress,
+    ):
         write_keras_h5(path, result.layers, backend=backend, progress=progress)
     if options.verbose:
         print_layers(result)
     print_notes(result.notes, options.verbose)
     print_written(path, sizes)
+    if model_path is not None:
+        print(f"{printable(str(model_path))}: the model, which loads {printable(path.name)}")
+
+
+def _model(
+    net: Net, path: Path | None, stored: Mapping[str, str], weights: Path, options: _Options
+) -> contextlib.AbstractContextManager[None]:
+    if path is None:
+        return contextlib.nullcontext()
+    from caffeconv.keras.building import Options
+    from caffeconv.keras.conversion import model_of
+    from caffeconv.writing.atomic import appearing
+    from caffeconv.writing.python_source import python_source
+
+    model = model_of(net, Options(options.flatten_order, options.flatten_shapes, options.depthwise))
+    return appearing(path, python_source(net, model, stored, weights.name))
 
 
 def _report(result: Result, path: Path, options: _Options) -> contextlib.AbstractContextManager[None]:
@@ -207,7 +237,8 @@ def _report(result: Result, path: Path, options: _Options) -> contextlib.Abstrac
     return reporting(options.report, result)
 
 
-def _converted(net: Net, options: _Options) -> tuple[Result, str]:
+def _converted(net: Net, options: _Options) -> tuple[Result, Result, str]:
+    """What was converted, the same under the names and for the backend that were asked for, and that backend's name."""
     from caffeconv.cli.new_names import read_renames
     from caffeconv.keras.adjust.backends import for_backend
     from caffeconv.keras.adjust.renaming import rename_layers
@@ -226,7 +257,7 @@ def _converted(net: Net, options: _Options) -> tuple[Result, str]:
     )
     names = read_renames(options.rename) if options.rename is not None else {}
     others = {layer.name for layer in net.layers}
-    return for_backend(rename_layers(result, names, options.slash, others), options.backend)
+    return (result, *for_backend(rename_layers(result, names, options.slash, others), options.backend))
 
 
 def _refuse_warnings(notes: Sequence[Note], strict: bool) -> None:

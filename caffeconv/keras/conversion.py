@@ -14,7 +14,7 @@ from caffeconv.keras.graph import Model, Node
 from caffeconv.keras.rules.table import RULES
 from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape
 
-__all__ = ["convert"]
+__all__ = ["convert", "model_of"]
 
 
 def convert(
@@ -50,15 +50,24 @@ def convert(
     Raises:
         MismatchError: `flatten_shapes` does not fit the net, or an argument is none of its words.
     """
-    _check_word("flatten_order", flatten_order, ("hwc", "chw"))
-    _check_word("depthwise", depthwise, ("depthwise", "conv2d"))
-    _check_flatten_shapes(net, flatten_shapes or {})
     options = Options(flatten_order, flatten_shapes or {}, depthwise, include_unknown_layer_types)
     with np.errstate(all="ignore"):  # notes say where the outcome is no number
-        result = _result(assembled(net, options), net, options, include_layers_without_weights)
+        result = _result(model_of(net, options), net, options, include_layers_without_weights)
         if bgr_to_rgb or fold_batchnorm or complete_batchnorm:
             result = _adjust(result, net, bgr_to_rgb, fold_batchnorm, complete_batchnorm)
     return result
+
+
+def model_of(net: Net, options: Options) -> Model:
+    """The graph of a net in Keras' words, from which its files are written.
+
+    Raises:
+        MismatchError: the options do not fit the net, or are none of their words.
+    """
+    _check_word("flatten_order", options.flatten_order, ("hwc", "chw"))
+    _check_word("depthwise", options.depthwise, ("depthwise", "conv2d"))
+    _check_flatten_shapes(net, options.flatten_shapes)
+    return assembled(net, options)
 
 
 def _adjust(result: Result, net: Net, to_rgb: bool, fold: bool, complete: bool) -> Result:

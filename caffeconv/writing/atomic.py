@@ -14,7 +14,7 @@ from caffeconv.model import StrPath
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["replacing"]
+__all__ = ["appearing", "replacing"]
 
 
 @contextlib.contextmanager
@@ -45,6 +45,18 @@ def replacing(path: StrPath) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def appearing(path: StrPath, text: str) -> Iterator[None]:
+    """Write a text file that appears when the block ends well, and only then.
+
+    Raises WriteError as `replacing` does.
+    """
+    with replacing(path) as temporary:
+        # A name that came from no text may hold what is no character.
+        temporary.write_text(text, "utf-8", errors="backslashreplace")
+        yield
 
 
 def _check(target: Path) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from caffeconv.keras import functions
 from caffeconv.keras.graph import Edge, Held, Model, Node, keras_shape
 from caffeconv.model import MaybeShape, Net, StrPath
-from caffeconv.writing.atomic import replacing
+from caffeconv.writing.atomic import appearing
 
 __all__ = ["keras_names", "python_source", "write_python"]
 
@@ -34,9 +34,8 @@ def write_python(path: StrPath, net: Net, model: Model, stored: Mapping[str, str
 
     Raises WriteError when the file cannot be written; what was at `path` is still there then.
     """
-    text = python_source(net, model, stored, weights)
-    with replacing(path) as temporary:
-        temporary.write_text(text, "utf-8")
+    with appearing(path, python_source(net, model, stored, weights)):
+        pass
 
 
 def keras_names(nodes: Sequence[Node]) -> list[str]:
