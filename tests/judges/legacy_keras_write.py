@@ -23,7 +23,7 @@ from caffeconv.cli import main as caffeconv
 from caffeconv.keras.adjust.backends import BACKENDS, for_backend
 from caffeconv.model import Array, KerasCall, LayerWeights, Result, Shape, Weight
 from caffeconv.writing.keras_h5 import write_keras_h5
-from tests.support.caffe_cases import Case, Segments
+from tests.support.caffe_cases import Case
 from tests.support.caffe_runs import Run
 from tests.support.families import tables
 from tests.support.flattened_maps import sequences
@@ -45,12 +45,12 @@ def convert(fixture: str, into: Path) -> list[dict[str, Any]]:
     return layers
 
 
-def recurrent_runs(run: Run, states: int, segments: Segments | None) -> Runs:
+def recurrent_runs(run: Run, states: int) -> Runs:
     """Sequence by sequence, since Keras knows only whole ones: (x, first states…), (y[, last states…])."""
     x, marks, *others = run.bottoms
     exposed = len(run.tops) > 1
     steps, batch = marks.shape
-    x = sequences(x, others[0] if len(others) > states * exposed else None, segments)
+    x = sequences(x, others[0] if len(others) > states * exposed else None)
     zeros = [np.zeros((1, run.tops[0].shape[2]), np.float32)] * states
     runs: Runs = []
     for sample in range(batch):
@@ -84,7 +84,7 @@ def write_cases(into: Path) -> None:
         assert layers[0]["caffe_layers"] == case.caffe_layers
         states = {"LSTM": 2, "RNN": 1}.get(run.type, 0)
         if states:
-            runs = recurrent_runs(run, states, case.segments)
+            runs = recurrent_runs(run, states)
         else:
             runs = [in_rows(x, y) for x, y in zip(*case.order(run), strict=True)]
         for number, (inputs, outputs) in enumerate(runs):

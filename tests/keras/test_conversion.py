@@ -228,7 +228,7 @@ class TestLayersWithoutWeights:
 
     def test_listed_on_demand(self) -> None:
         result = convert(filled(self.TEXT), include_layers_without_weights=True)
-        assert listed(result) == [("data", None, ()), ("conv", "Conv2D", ("kernel", "bias")), ("relu", None, ())]
+        assert listed(result) == [("data", None, ()), ("conv", "Conv2D", ("kernel", "bias")), ("relu", "ReLU", ())]
         assert result.notes == ()
 
     def test_a_fused_scale_is_not_listed_again(self) -> None:

@@ -23,7 +23,7 @@ from tests.support.flattened_maps import channels_last, flattened_channels_last
 from tests.support.places import FIXTURES
 
 __all__ = [
-    "RUN", "SCALES", "Case", "Order", "Segments", "by_feature", "computes_what_caffe_computes", "in_caffes_order",
+    "RUN", "SCALES", "Case", "Order", "by_feature", "computes_what_caffe_computes", "in_caffes_order",
     "is_said_to_be_stored", "learned", "maps_last", "of_each", "what_keras_makes",
 ]  # fmt: skip
 
@@ -48,8 +48,6 @@ FUSED = {
 SCALES = {f"{norm.split('/')[0]}/{scale}" for norm, scale in FUSED.items()}
 RUN = sorted(path.parent.name for path in FIXTURES.glob("*/activations.npz"))
 
-Segments = tuple[tuple[int, ...], ...]
-"""The maps (C, H, W) that were flattened and put one behind the other to make a vector; a Keras model does the same."""
 Order = Callable[[Run], tuple[list[Array], list[Array]]]
 """What goes into the Keras layer and what must come out, as often as the layer runs."""
 Test = Callable[..., None]
@@ -76,15 +74,11 @@ def by_feature(*segments: tuple[int, ...]) -> Order:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A layer that learns: the order of its arrays in Keras, or why no layer of Keras computes it (`stored`).
-
-    `segments` are those of a recurrent layer's sequence, which has no other order.
-    """
+    """A layer that learns: the order of its arrays in Keras, or why no layer of Keras computes it (`stored`)."""
 
     fixture: str
     index: int
     order: Order = maps_last
-    segments: Segments | None = None
     stored: str = ""
 
     @property
@@ -120,11 +114,10 @@ def learned(
     *types: str,
     order: Order = maps_last,
     orders: Mapping[str, Order] | None = None,
-    segments: Mapping[str, Segments] | None = None,
     stored: Mapping[str, str] | None = None,
 ) -> dict[str, Case]:
     """The layers of such types, but for each Scale that is fused into a BatchNorm; `orders` and so on are by id."""
-    orders, segments, stored = orders or {}, segments or {}, stored or {}
+    orders, stored = orders or {}, stored or {}
     cases = (
         Case(fixture, index)
         for fixture in RUN
@@ -132,13 +125,11 @@ def learned(
         if layer["blobs"] and layer["type"] in types
     )
     found = {
-        case.id: dataclasses.replace(
-            case, order=orders.get(case.id, order), segments=segments.get(case.id), stored=stored.get(case.id, "")
-        )
+        case.id: dataclasses.replace(case, order=orders.get(case.id, order), stored=stored.get(case.id, ""))
         for case in cases
         if case.id not in SCALES
     }
-    unknown = {*orders, *segments, *stored} - set(found)
+    unknown = {*orders, *stored} - set(found)
     assert not unknown, f"no layer of {types}: {unknown}"
     return found
 

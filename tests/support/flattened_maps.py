@@ -42,11 +42,10 @@ def flattened(bottom: Sequence[Any], layers: Sequence[dict[str, Any]]) -> list[t
     return [segment for below in joined for segment in flattened(below, layers)]
 
 
-def sequences(x: Array, static: Array | None, segments: Sequence[tuple[int, ...]] | None) -> Array:
+def sequences(x: Array, static: Array | None) -> Array:
     """(T, N, …) -> (T, N, features) as Keras flattens them, a static input (N, …) put behind x in every step."""
     x = np.moveaxis(x, 2, -1) if x.ndim > 3 else x  # (T, N, C, H, W): Keras flattens (H, W, C)
     x = x.reshape(*x.shape[:2], -1)
-    x = flattened_channels_last(x, segments) if segments else x
     if static is None:
         return x
     static = channels_last(static).reshape(len(static), -1)

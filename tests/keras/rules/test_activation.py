@@ -11,6 +11,7 @@ CAFFE = caffe_cases.learned(
         "flattened_features/slopes": by_feature((4, 2, 3)),
         "flattened_features/one_slope": by_feature((4, 2, 3)),
         "flattened_features/rows_slopes": in_caffes_order,
+        "prelu/of_lines": in_caffes_order,
     },
 )
 

@@ -16,12 +16,11 @@ def maps_to_vector(run: Run) -> tuple[list[Array], list[Array]]:
     return [channels_last(run.bottoms[0])], run.tops
 
 
-def behind(*segments: tuple[int, ...], shape: tuple[int, ...] | None = None) -> Order:
-    """Behind vectors of flattened maps; `shape` is that of the vectors where axes of size 1 stand behind them."""
+def behind(*segments: tuple[int, ...]) -> Order:
+    """Behind vectors of flattened maps."""
 
     def order(run: Run) -> tuple[list[Array], list[Array]]:
-        x = run.bottoms[0].reshape(shape or run.bottoms[0].shape)
-        return [flattened_channels_last(x, segments)], run.tops
+        return [flattened_channels_last(run.bottoms[0], segments)], run.tops
 
     return order
 
@@ -44,8 +43,7 @@ CAFFE = {
             "inner_product_flattened/behind_spp": behind((4, 1, 1), (4, 2, 2)),
             "flattened_features/behind_part": behind((4, 2, 3)),
             "flattened_features/behind_tiles": behind((4, 2, 3), (4, 2, 3)),
-            "flattened_features/behind_pixel": behind((4, 2, 3), shape=(6, 24)),
-            "flattened_features/of_steps": behind((4, 2, 3)),
+            "flattened_features/of_steps": in_caffes_order,
             "lstm/scores": in_caffes_order,
         },
     ),

@@ -16,7 +16,7 @@ from tests.support.caffe_cases import Case, of_each, what_keras_makes
 from tests.support.described_models import Layers, assert_close, chain, one_layer, recurrent
 from tests.support.flattened_maps import sequences
 
-CAFFE = caffe_cases.learned("LSTM", "RNN", segments={"flattened_features/sequence": ((4, 2, 3),)})
+CAFFE = caffe_cases.learned("LSTM", "RNN")
 BY_ITSELF = {"Lstm"}
 
 
@@ -34,7 +34,7 @@ def test_computes_what_caffe_computes(case: Case, keras: Any, conversions: Mappi
     exposed = len(run.tops) > 1
     begin = [state[0] for state in others[-count:]] if exposed else []
     steps, batch = marks.shape
-    x = sequences(x, others[0] if len(others) > count * exposed else None, case.segments)
+    x = sequences(x, others[0] if len(others) > count * exposed else None)
     units = described[0]["keras"]["arguments"]["units"]
     model = layers.load_into(recurrent(keras, described, x.shape[2], count))
     for sample in range(batch):

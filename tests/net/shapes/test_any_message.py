@@ -88,7 +88,8 @@ def test_nothing_raises(layer: tuple[LayerParameter, tuple[tuple[int, ...] | Non
     assert len(tops) == len(param.top)
     assert reason is None or (reason and "\n" not in reason)
     for top in tops:
-        assert top is None or (isinstance(top, tuple) and all(isinstance(size, int) and size > 0 for size in top))
+        assert top is None or isinstance(top, tuple)
+        assert all(size is None or (isinstance(size, int) and size > 0) for size in top or ())
     blobs = expected_blobs(param, bottoms)
     assert blobs is None or all(isinstance(blob, tuple) for blob in blobs)
 

@@ -30,4 +30,8 @@ TestShapes = shape_tests(CASES, REFUSED, over_unknown={
     "ip": ((7, None), (7,)),
     "ip_axis_transposed": ((None, 7),),
     "embed": ((9, 4), (4,)),
+}, tops_over_unknown={
+    "ip": ((None, 7),),
+    **dict.fromkeys(("CInnerProduct", "SqueezeInnerProduct", "fc_ristretto"), ((None, 7),)),
+    "margin_product": ((None, 9), (1,)),
 })  # fmt: skip

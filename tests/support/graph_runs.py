@@ -1,0 +1,137 @@
+"""Graphs of nets, computed node by node by real Keras, and their blobs brought back to Caffe's order of axes."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from caffeconv.keras import functions
+from caffeconv.keras.graph import Edge, Held, Model, Node
+from caffeconv.model import Array, PartialShape
+from tests.support.flattened_maps import channels_last, flattened_channels_last
+
+__all__ = ["blobs", "computed", "functions_of", "in_caffes_order", "in_keras_order", "outputs"]
+
+Outputs = dict[int, tuple[Any, ...]]
+"""Number of a node -> what it gives."""
+
+
+def functions_of(ops: Any) -> Any:
+    """caffeconv's functions of tensors, which compute with `ops`: the module anew, so that nothing is set in it."""
+    assert functions.__file__ is not None
+    spec = importlib.util.spec_from_file_location("functions_of_ops", functions.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    vars(module)["ops"] = ops
+    return module
+
+
+def computed(keras: ModuleType, model: Model, given: Mapping[str, Array]) -> Outputs:
+    """What each node gives, for inputs by name and in Caffe's order.
+
+    Nodes that cannot be built lack, and so do those that a class of a written model stands for, and all behind them.
+    """
+    import keras as with_ops  # tf_keras has no `ops`; those of Keras take its tensors
+
+    own = {name: getattr(functions_of(with_ops.ops), each.__name__) for name, each in functions.CLASSES.items()}
+    held = {value.edge.node: value.held for value in model.inputs}
+    outputs: Outputs = {}
+    layers: dict[int, Any] = {}
+    for number, node in enumerate(model.nodes):
+        if node.part == "input":
+            if node.name in given:
+                outputs[number] = (np.float32(in_keras_order(given[node.name], held[number])),)
+            continue
+        call = node.built or node.call
+        if node.problem is not None or call is None or any(edge.node not in outputs for edge in node.inputs):
+            continue
+        values = [outputs[edge.node][edge.output] for edge in node.inputs]
+        if call.class_name in own:
+            made = own[call.class_name](*values, **dict(call.arguments))
+        elif call.class_name == "Normalize":
+            made = _normalized(values[0], node)
+        elif node.built is not None:
+            continue
+        else:
+            layers[number] = layers[node.twin] if node.twin is not None else _layer(keras, node, values)
+            made = layers[number](values if len(values) > 1 else values[0])
+        outputs[number] = tuple(made) if node.outputs > 1 else (made,)
+        assert len(outputs[number]) == node.outputs
+    return outputs
+
+
+def _layer(keras: ModuleType, node: Node, values: Sequence[Any]) -> Any:
+    """The layer with its weights."""
+    assert node.call is not None
+    layer = getattr(keras.layers, node.call.class_name)(**dict(node.call.arguments))
+    layer(values if len(values) > 1 else values[0])
+    layer.set_weights([weight.array for weight in node.weights])
+    return layer
+
+
+def _normalized(x: Any, node: Node) -> Array:
+    """SSD's Normalize: each pixel, or with `across_spatial` each sample, divided by its norm, times gamma."""
+    assert node.call is not None
+    arguments, x = dict(node.call.arguments), np.asarray(x)
+    axes = tuple(range(1, x.ndim)) if arguments["across_spatial"] else -1
+    result: Array = x / np.sqrt((x * x).sum(axes, keepdims=True) + arguments["eps"]) * node.weights[0].array
+    return result
+
+
+def in_keras_order(array: Array, held: Held) -> Array:
+    """A blob of Caffe's, in that layout."""
+    return channels_last(array) if held.layout == "last" and array.ndim > 2 else array
+
+
+def in_caffes_order(array: Any, held: Held) -> Array:
+    """The blob of Caffe's that is held so."""
+    array = np.asarray(array)
+    if held.layout == "last" and array.ndim > 2:
+        return np.moveaxis(array, -1, 1)
+    if held.layout != "flat":
+        assert held.layout in ("axes", "last")
+        return array
+    places = flattened_channels_last(np.arange(array.shape[1])[np.newaxis], _whole(held.segments, array.shape[1]))
+    result = np.empty_like(array)
+    result[:, places[0]] = array
+    return result
+
+
+def _whole(segments: Sequence[PartialShape], features: int) -> list[tuple[int, ...]]:
+    """The segments, of which one may have unknown sizes; as pixels they stand for one axis."""
+    if all(size is not None for segment in segments for size in segment):
+        return [tuple(size or 0 for size in segment) for segment in segments]
+    known = sum(math.prod(size or 0 for size in each) for each in segments if None not in each)
+    return [
+        (each[0] or 0, (features - known) // (each[0] or 1)) if None in each else tuple(size or 0 for size in each)
+        for each in segments
+    ]
+
+
+def blobs(model: Model, outputs: Outputs) -> dict[tuple[int, int], Array]:
+    """The blobs of Caffe's that are computed, by layer and top, in Caffe's order of axes."""
+    return {
+        (source.layer, source.top): in_caffes_order(_value(outputs, value.edge), value.held)
+        for source, value in model.values.items()
+        if value.edge.node in outputs and value.held.layout != "unknown"
+    }
+
+
+def outputs(model: Model, computed: Outputs) -> dict[str, Array]:
+    """The outputs of the model, by the names of Caffe's blobs."""
+    return {
+        name: in_caffes_order(_value(computed, value.edge), value.held)
+        for name, value in model.outputs
+        if value.edge.node in computed
+    }
+
+
+def _value(outputs: Outputs, edge: Edge) -> Any:
+    return outputs[edge.node][edge.output]
