@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from caffeconv.model import Layer, MaybeShape, Net, PartialShape, Source
 from caffeconv.net.shapes import infer_top_shapes
@@ -11,48 +12,50 @@ from caffeconv.net.shapes.table import TABLE
 
 __all__ = ["settle_from_blobs"]
 
+_Blob: TypeAlias = Source | str
+"""A blob that a layer makes, or the name of one that nobody makes."""
+
 
 def settle_from_blobs(net: Net) -> Net:
     """The net with the axes and channels that kernels tell of their bottoms, where these are not known.
 
-    A bottom that nobody makes is settled in the layer that reads it alone.
+    An input of which nothing else is known than that an InnerProduct reads it is a vector of as many features.
     """
-    told: dict[Source, PartialShape] = {}
-    while True:
-        layers = _with_shapes(net, told)
-        more = {
-            source: shape
-            for layer in layers
-            for source, known, shape in _told_by(layer)
-            if known != (merged := _merged(known, shape)) and told.get(source) != merged
-        }
-        if not more:
-            return dataclasses.replace(net, layers=layers)
-        told.update(more)
+    told: dict[_Blob, PartialShape] = {}
+    layers = net.layers
+    for of_inputs in (False, True):
+        while more := dict(_news(layers, told, of_inputs)):
+            told.update(more)
+            layers = _with_shapes(net, told)
+    return dataclasses.replace(net, layers=layers)
 
 
-def _told_by(layer: Layer) -> list[tuple[Source, MaybeShape, PartialShape]]:
-    """For each bottom: who made it, what is known of it, and what the layer's kernel tells of it."""
-    row = TABLE.get(layer.type)
-    if row is None or row.bottom is None or not layer.blobs:
-        return []
-    shape = row.bottom(layer.param, layer.blobs[0].shape)
-    return [
-        (source, known, shape)
-        for source, known in zip(layer.sources, layer.bottom_shapes, strict=True)
-        if source is not None and shape is not None
-    ]
+def _news(
+    layers: tuple[Layer, ...], told: Mapping[_Blob, PartialShape], of_inputs: bool
+) -> Iterator[tuple[_Blob, PartialShape]]:
+    """Blobs of which the layers that read them know more than is known, each with all of it."""
+    for layer in layers:
+        row = TABLE.get(layer.type)
+        told_by = None if row is None or not layer.blobs else row.input if of_inputs else row.bottom
+        shape = told_by(layer.param, layer.blobs[0].shape) if told_by is not None else None
+        if shape is None:
+            continue
+        for name, source, known in zip(layer.bottoms, layer.sources, layer.bottom_shapes, strict=True):
+            blob = name if source is None else source
+            if of_inputs and (known is not None or (source is not None and layers[source.layer].bottoms)):
+                continue
+            merged = _merged(known, shape)
+            if merged is not None and merged != known and told.get(blob) != merged:
+                yield blob, merged
 
 
-def _with_shapes(net: Net, told: Mapping[Source, PartialShape]) -> tuple[Layer, ...]:
-    """The layers with what is told of their tops, and what follows from it."""
-    if not told:
-        return net.layers
+def _with_shapes(net: Net, told: Mapping[_Blob, PartialShape]) -> tuple[Layer, ...]:
+    """The layers with what is told of their bottoms and tops, and what follows from it."""
     layers: list[Layer] = []
     for index, layer in enumerate(net.layers):
         bottoms = tuple(
-            known if source is None else layers[source.layer].top_shapes[source.top]
-            for known, source in zip(layer.bottom_shapes, layer.sources, strict=True)
+            _merged(known, told.get(name)) if source is None else layers[source.layer].top_shapes[source.top]
+            for name, known, source in zip(layer.bottoms, layer.bottom_shapes, layer.sources, strict=True)
         )
         inferred = infer_top_shapes(layer.param, bottoms).tops if layer.bottoms else layer.top_shapes
         tops = tuple(

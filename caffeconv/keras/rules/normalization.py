@@ -23,7 +23,6 @@ from caffeconv.net.shapes.params import optional
 __all__ = ["ROWS", "fusable_scales"]
 
 _CAFFE_EPSILON = 1e-5
-_NORMALIZE = "needs a layer of your own: x divided by its L2 norm over the channels, times gamma"
 
 Affine: TypeAlias = tuple[Array | None, Array | None]
 Statistics: TypeAlias = tuple[Array, Array, Array | None]
@@ -119,7 +118,7 @@ def _normalize(layer: Layer, _: Context) -> Parts:
     if blob.size != 1 and channels is not None and blob.size != channels:
         raise UnsupportedError(f"a scale of shape {blob.shape} for {channels} channels")
     gamma = np.broadcast_to(blob.reshape(-1), (channels,)) if blob.size == 1 and channels else blob
-    return Parts(None, (vector("gamma", gamma),), notes=(_NORMALIZE,))
+    return Parts(None, (vector("gamma", gamma),))
 
 
 def fusable_scales(net: Net) -> dict[int, int]:
@@ -196,13 +195,11 @@ def _normalized_by_length(site: Site) -> Sequence[Value]:
     settings = optional(site.layer.param, "norm_param")
     across = optional(settings, "across_spatial") if settings is not None else None
     eps = optional(settings, "eps") if settings is not None else None
-    call = KerasCall(
-        "Normalize",
-        (("across_spatial", across is None or bool(across)), ("eps", 1e-10 if eps is None else decimal(eps))),
-    )
+    spatial = across is None or bool(across)
+    call = KerasCall("Normalize", (("across_spatial", spatial), ("eps", 1e-10 if eps is None else decimal(eps))))
     edge = site.add(call, (value.edge,), weights=parts.weights)
-    for text in parts.notes:
-        site.note(text)
+    over = "all values of a sample, C, H and W (across_spatial)" if spatial else "the channels of each pixel"
+    site.note(f"needs a layer of your own, or that of --format py: x divided by its L2 norm over {over}, times gamma")
     return (Value(edge, Held(value.held.layout, site.top())),)
 
 

@@ -75,14 +75,20 @@ def _pooled(site: Site, value: Value, method: int, windows: Windows, rounds_up: 
         if all(_is_same(*each) for each in zip(windows, known, pooled, needed, strict=True)):
             site.note(f"pools in Keras by {name}{axes}D(..., padding='same'), which pads as Caffe's rounding does")
             return site.call(f"{name}{axes}D", value.edge, **_arguments(windows), padding="same")
-        site.note("padded with the lowest number, which no maximum takes, so that as many windows fit as in Caffe")
+        site.warn(
+            "pools as Keras' own layers cannot alone: padded with the lowest number, which no maximum takes, by a "
+            "custom layer, PadLowest, which --format py writes; zeros in its place differ where inputs are negative"
+        )
         edge = site.call("PadLowest", value.edge, part="before", name="pad", pads=needed)
         return site.call(f"{name}{axes}D", edge, **_arguments(windows))
     if all(after == window.pad[1] for window, (_, after) in zip(windows, needed, strict=True)):
         padding = needed if axes > 1 else needed[0]
         edge = site.call(f"ZeroPadding{axes}D", value.edge, part="before", name="pad", padding=padding)
         return site.call(f"{name}{axes}D", edge, **_arguments(windows))
-    site.note("its last windows stick out and are averaged over the part that is inside, as in Caffe")
+    site.warn(
+        "pools as no layer of Keras does: its last windows stick out and are averaged over the part that is inside, "
+        "by a custom layer, CaffeAveragePooling, which --format py writes"
+    )
     return site.call("CaffeAveragePooling", value.edge, pool_size=kernels, strides=strides, pads=pads, ceil=rounds_up)
 
 

@@ -22,7 +22,7 @@ def _input_blobs(param: LayerParameter, bottoms: MaybeShapes) -> MaybeShapes:
     """`Input`: a shape for each top, or one for all."""
     shapes = param.input_param.shape
     if not shapes:
-        raise ValueError("no shape is given")
+        return ()
     return _for_each_top(param, [declared_shape(shape) for shape in shapes], "shapes")
 
 
@@ -101,7 +101,7 @@ ROWS = {
     "HDF5Data":       _DATA,
     "HDF5Output":     Row(0, nothing),
     "ImageData":      Row(0, _image_data, unknown="its images are neither cropped nor resized"),
-    "Input":          Row(0, _input_blobs),
+    "Input":          Row(0, _input_blobs, unknown="no shape is given"),
     "MemoryData":     Row(0, _memory_data),
     "Parameter":      Row(0, _parameter, _parameter_blobs),
     "Silence":        Row(0, nothing),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caffeconv.model import MAX_AXES, Shape
+from caffeconv.model import MAX_AXES, PartialShape, Shape
 from caffeconv.net.shapes.axes import UNKNOWN, canonical_axis
 from caffeconv.net.shapes.params import optional, required
 from caffeconv.net.shapes.row import NOT_KNOWN, MaybeShapes, Row, Shapes, of_known
@@ -60,9 +60,17 @@ def _embed_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     return with_bias((settings.input_dim, settings.num_output), settings.num_output, settings.bias_term)
 
 
+def _vector_of_kernel(param: LayerParameter, kernel: Shape) -> PartialShape | None:
+    """(N, K), or (K, N) with `transpose` -> (batch, K)."""
+    settings = param.inner_product_param
+    if settings.axis != 1 or len(kernel) < 2:
+        return None
+    return None, kernel[-2] if settings.transpose else kernel[-1]
+
+
 ROWS = {
     "Embed":                   Row(1, of_known(_embed), _embed_blobs),
-    "InnerProduct":            Row(1, _inner_product, _inner_product_blobs),
+    "InnerProduct":            Row(1, _inner_product, _inner_product_blobs, input=_vector_of_kernel),
     "CInnerProduct":           Row(1, _inner_product),
     "InnerDistance":           NOT_KNOWN,
     "LargeMarginInnerProduct": NOT_KNOWN,

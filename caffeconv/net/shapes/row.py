@@ -29,7 +29,8 @@ class Row:
     `tops` gives the shapes of its tops, perhaps more than it has (they are optional) or fewer (the rest is unknown);
     `None` where they are not known at all. `blobs` gives those of its parameter blobs in Caffe's order, where they are
     certain. Both raise ValueError where the net contradicts itself. `unknown` says why a top may have no shape.
-    `bottom` gives what the shape of the first blob tells of a bottom, `None` if nothing.
+    `bottom` gives what the shape of the first blob tells of a bottom, `None` if nothing; `input` what it tells of one
+    that is an input of the net, of which nothing else is known.
     """
 
     bottoms: int
@@ -37,6 +38,7 @@ class Row:
     blobs: Callable[[LayerParameter, MaybeShapes], Shapes] | None = None
     unknown: str = "the shape of this top is not known"
     bottom: Callable[[LayerParameter, Shape], PartialShape | None] | None = None
+    input: Callable[[LayerParameter, Shape], PartialShape | None] | None = None
 
 
 def of_known(tops: Callable[[LayerParameter, Shapes], MaybeShapes]) -> _Tops:
