@@ -40,9 +40,20 @@ LAYERS = {
         {"contents"},
         {"__init__"},
     ),
-    "net": ({"shapes", "filtering", "gaps"}, {"graph", "join"}, {"__init__"}, {"loading"}),
-    "keras": ({"__init__", "description"}, {"rules"}, {"adjust"}, {"conversion"}),
-    "writing": ({"__init__", "outputs", "atomic", "pages"}, {"tiles"}, {"offsets"}, {"keras_h5", "pickled", "report"}),
+    "net": ({"shapes", "filtering", "gaps"}, {"graph", "join", "settling"}, {"__init__"}, {"loading"}),
+    "keras": (
+        {"__init__", "description", "functions", "graph"},
+        {"building"},
+        {"rules"},
+        {"adjust", "assembling"},
+        {"conversion"},
+    ),
+    "writing": (
+        {"__init__", "outputs", "atomic", "pages"},
+        {"tiles"},
+        {"offsets", "python_classes", "python_statements"},
+        {"keras_h5", "pickled", "python_source", "report"},
+    ),
     "cli": (
         {"text", "options", "new_names", "progress"},
         {"columns", "outcome"},
@@ -72,7 +83,7 @@ DOORS = {
 }
 """Foreign modules, and all that may import them when the program runs."""
 
-TWINS = {"__init__", "table", *FAMILIES}
+TWINS = {"__init__", "graph", "table", *FAMILIES}
 """Names that more than one file may bear: the two sides of one thing in two wings."""
 
 LONGEST = 350

@@ -15,9 +15,15 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["CLASSES"]
+__all__ = [
+    "CLASSES", "absolute", "arg_max", "arg_max_of_sample", "average_pooling", "clip", "constant", "exponential",
+    "flip", "hard_swish", "im2col", "interpolate", "logarithm", "lrn", "lrn_within", "lstm_unit", "max_pooling",
+    "mvn", "pad_lowest", "power", "reduction", "reorder_features", "reorganize", "reshape", "split", "swish",
+    "take_channels", "take_items", "threshold", "transpose", "weighted_pooling", "windows_of",
+]  # fmt: skip
 
 ops: Any = None
+"""Bound by those who compute with these functions."""
 
 
 def absolute(x):
@@ -175,7 +181,7 @@ def reorder_features(x, segments):
         end += math.prod(segment)
         ends.append(end)
     pieces = ops.split(x, ends[:-1], axis=1)
-    for part, (channels, *axes) in zip(pieces, segments, strict=True):
+    for part, (channels, *axes) in zip(pieces, segments):
         maps = ops.reshape(part, (-1, *axes, channels))
         turned = ops.transpose(maps, (0, len(axes) + 1, *range(1, len(axes) + 1)))
         parts.append(ops.reshape(turned, (-1, channels * math.prod(axes))))

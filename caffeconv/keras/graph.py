@@ -7,7 +7,6 @@ are meant by their index, never by their name, since names repeat.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -106,11 +105,3 @@ def keras_shape(held: Held) -> MaybeShape:
     if held.shape is None or held.layout != "last":
         return held.shape
     return (held.shape[0], *held.shape[2:], held.shape[1])
-
-
-def features(segments: tuple[PartialShape, ...]) -> int | None:
-    """How many values the segments have together."""
-    sizes = [size for segment in segments for size in segment]
-    if any(size is None for size in sizes):
-        return None
-    return sum(math.prod(size for size in segment if size is not None) for segment in segments)

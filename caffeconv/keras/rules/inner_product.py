@@ -91,8 +91,8 @@ def _rows(site: Site) -> Value:
     if axis == 1:
         if value.held.layout == "axes" and len(shape) > 3 and None in shape[1:]:
             site.warn(
-                "its rows are in Caffe's order of axes: maps of a size that is not known were permuted before it, and a "
-                "model must flatten them in just that order"
+                "its rows are in Caffe's order of axes: maps of a size that is not known were permuted before it, and "
+                "a model must flatten them in just that order"
             )
         return site.flattened(value)
     value = site.brought(value, "axes")

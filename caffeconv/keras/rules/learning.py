@@ -11,7 +11,7 @@ from caffeconv.keras.graph import Held, Value, is_reordered
 from caffeconv.keras.rules.record import Context, Parts, Rule
 from caffeconv.keras.rules.segments import segments_of
 
-__all__ = ["learned", "put_in"]
+__all__ = ["as_given", "learned", "put_in"]
 
 
 def learned(site: Site, rule: Rule) -> Sequence[Value]:

@@ -12,7 +12,7 @@ from caffeconv.keras.rules.record import Rule
 from caffeconv.model import MaybeShape, PartialShape
 from caffeconv.net.shapes.params import optional
 
-__all__ = ["ROWS"]
+__all__ = ["ROWS", "together"]
 
 
 def together(site: Site, values: Sequence[Value]) -> tuple[Value, ...]:

@@ -1,0 +1,281 @@
+"""What a model in Python holds as it stands here: operations for Keras 2, classes with weights, how it loads."""
+
+from __future__ import annotations
+
+__all__ = ["FUNCTION", "LOADING", "OPS", "REGISTER", "UNSUPPORTED", "WITH_WEIGHTS"]
+
+OPS = '''
+if hasattr(keras, "ops"):
+    ops = keras.ops
+else:  # Keras 2
+    import tensorflow as tf
+
+    class ops:
+        """The operations of Keras 3 that are used below."""
+
+        abs, add, cast, einsum = tf.abs, tf.add, tf.cast, tf.einsum
+        exp, greater, log, maximum = tf.exp, tf.greater, tf.math.log, tf.maximum
+        minimum, power, reshape, sigmoid = tf.minimum, tf.pow, tf.reshape, tf.sigmoid
+        sqrt, stack, tanh, concatenate = tf.sqrt, tf.stack, tf.tanh, tf.concat
+        matmul, convert_to_tensor = tf.matmul, tf.convert_to_tensor
+
+        def expand_dims(x, axis):
+            return tf.expand_dims(x, axis)
+
+        def flip(x, axis):
+            return tf.reverse(x, [axis])
+
+        def mean(x, axis, keepdims=False):
+            return tf.reduce_mean(x, axis, keepdims)
+
+        def sum(x, axis, keepdims=False):
+            return tf.reduce_sum(x, axis, keepdims)
+
+        def pad(x, widths, constant_values=0):
+            return tf.pad(x, widths, constant_values=constant_values)
+
+        def transpose(x, axes):
+            return tf.transpose(x, axes)
+
+        def take(x, indices, axis):
+            return tf.gather(x, indices, axis=axis)
+
+        def top_k(x, k):
+            return tf.math.top_k(x, k)
+
+        def split(x, points, axis):
+            bounds = [0, *points, x.shape[axis]]
+            sizes = [end - start for start, end in zip(bounds, bounds[1:])]
+            return tf.split(x, sizes, axis)
+
+        def average_pool(x, size, strides, padding):
+            return tf.nn.avg_pool(x, size, strides, padding.upper())
+
+        def max_pool(x, size, strides, padding):
+            return tf.nn.max_pool(x, size, strides, padding.upper())
+'''.strip("\n").split("\n")
+
+REGISTER = '@keras.utils.register_keras_serializable("caffeconv")'
+
+FUNCTION = f'''
+{REGISTER}
+class Function(layers.Layer):
+    """A layer without weights, whose arguments are those of the function it computes."""
+
+    def __init__(self, name=None, trainable=True, dtype=None, **arguments):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.arguments = arguments
+
+    def call(self, inputs):
+        values = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        return self.compute(*values, **self.arguments)
+
+    def get_config(self):
+        return {{**super().get_config(), **self.arguments}}
+'''.strip("\n").split("\n")
+
+_NORMALIZE = f'''
+{REGISTER}
+class Normalize(layers.Layer):
+    """x divided by its L2 norm, over the channels or the whole sample, times gamma."""
+
+    def __init__(self, across_spatial, eps, **arguments):
+        super().__init__(**arguments)
+        self.across_spatial, self.eps = across_spatial, eps
+
+    def build(self, shape):
+        self.gamma = self.add_weight(name="gamma", shape=(shape[-1],))
+
+    def call(self, x):
+        axes = tuple(range(1, len(x.shape))) if self.across_spatial else (-1,)
+        total = ops.sum(x * x, axis=axes, keepdims=True) + self.eps
+        return x / ops.sqrt(total) * self.gamma
+
+    def get_config(self):
+        own = {{"across_spatial": self.across_spatial, "eps": self.eps}}
+        return {{**super().get_config(), **own}}
+'''.strip("\n").split("\n")
+
+_BATCH_STATISTICS = f'''
+{REGISTER}
+class BatchStatistics(layers.Layer):
+    """Normalized by the mean and variance of each batch, though others are stored."""
+
+    def __init__(self, epsilon, center=True, scale=True, **arguments):
+        super().__init__(**arguments)
+        self.epsilon, self.center, self.scale = epsilon, center, scale
+
+    def build(self, shape):
+        size = (shape[-1],)
+        self.gamma = self.add_weight(name="gamma", shape=size) if self.scale else 1
+        self.beta = self.add_weight(name="beta", shape=size) if self.center else 0
+        self.stored_mean = self.add_weight(name="moving_mean", shape=size)
+        self.stored_variance = self.add_weight(name="moving_variance", shape=size)
+
+    def call(self, x):
+        axes = tuple(range(len(x.shape) - 1))
+        centred = x - ops.mean(x, axis=axes, keepdims=True)
+        variance = ops.mean(centred * centred, axis=axes, keepdims=True)
+        return centred / ops.sqrt(variance + self.epsilon) * self.gamma + self.beta
+
+    def get_config(self):
+        own = {{"epsilon": self.epsilon, "center": self.center, "scale": self.scale}}
+        return {{**super().get_config(), **own}}
+'''.strip("\n").split("\n")
+
+_LSTM = f'''
+{REGISTER}
+class MarkedLSTM(layers.Layer):
+    """An LSTM over (time, batch, features) whose sequences begin where a mark is 0.
+
+    Its inputs are x, marks (time, batch), what is static (batch, features), and the
+    first hidden and cell state, as far as there are any; its gates are i, f, c, o.
+    """
+
+    def __init__(self, units, steps, static=False, exposed=False, **arguments):
+        super().__init__(**arguments)
+        self.units, self.steps = units, steps
+        self.static, self.exposed = static, exposed
+
+    def build(self, shapes):
+        features = shapes[0][-1] + (shapes[2][-1] if self.static else 0)
+        gates = 4 * self.units
+        self.kernel = self.add_weight(name="kernel", shape=(features, gates))
+        recurrent = (self.units, gates)
+        self.recurrent = self.add_weight(name="recurrent_kernel", shape=recurrent)
+        self.bias = self.add_weight(name="bias", shape=(gates,))
+
+    def call(self, inputs):
+        x, marks, *others = inputs
+        static = others.pop(0) if self.static else None
+        hidden, cell = (others[0][0], others[1][0]) if self.exposed else (0.0, 0.0)
+        outputs = []
+        for step in range(self.steps):
+            features = x[step]
+            if static is not None:
+                features = ops.concatenate([features, static], axis=1)
+            mark = ops.expand_dims(marks[step], 1)
+            gates = ops.matmul(features, self.kernel) + self.bias
+            if self.exposed or step:
+                gates = gates + ops.matmul(hidden * mark, self.recurrent)
+            into, forget, new, out = ops.split(
+                gates, [self.units, 2 * self.units, 3 * self.units], axis=1
+            )
+            kept = mark * ops.sigmoid(forget) * cell
+            cell = kept + ops.sigmoid(into) * ops.tanh(new)
+            hidden = ops.sigmoid(out) * ops.tanh(cell)
+            outputs.append(hidden)
+        top = ops.stack(outputs, axis=0)
+        if not self.exposed:
+            return top
+        return [top, ops.expand_dims(hidden, 0), ops.expand_dims(cell, 0)]
+
+    def get_config(self):
+        own = {{"static": self.static, "exposed": self.exposed}}
+        own.update(units=self.units, steps=self.steps)
+        return {{**super().get_config(), **own}}
+'''.strip("\n").split("\n")
+
+_RNN = f'''
+{REGISTER}
+class MarkedRNN(layers.Layer):
+    """A simple RNN over (time, batch, features) whose sequences begin where a mark is 0.
+
+    Its inputs are x, marks (time, batch), what is static (batch, features), and the
+    first hidden state, as far as there are any.
+    """
+
+    def __init__(self, units, steps, static=False, exposed=False, **arguments):
+        super().__init__(**arguments)
+        self.units, self.steps = units, steps
+        self.static, self.exposed = static, exposed
+
+    def build(self, shapes):
+        features = shapes[0][-1] + (shapes[2][-1] if self.static else 0)
+        self.kernel = self.add_weight(name="kernel", shape=(features, self.units))
+        recurrent = (self.units, self.units)
+        self.recurrent = self.add_weight(name="recurrent_kernel", shape=recurrent)
+        self.bias = self.add_weight(name="bias", shape=(self.units,))
+
+    def call(self, inputs):
+        x, marks, *others = inputs
+        static = others.pop(0) if self.static else None
+        hidden = others[0][0] if self.exposed else 0.0
+        outputs = []
+        for step in range(self.steps):
+            features = x[step]
+            if static is not None:
+                features = ops.concatenate([features, static], axis=1)
+            total = ops.matmul(features, self.kernel) + self.bias
+            if self.exposed or step:
+                mark = ops.expand_dims(marks[step], 1)
+                total = total + ops.matmul(hidden * mark, self.recurrent)
+            hidden = ops.tanh(total)
+            outputs.append(hidden)
+        top = ops.stack(outputs, axis=0)
+        return [top, ops.expand_dims(hidden, 0)] if self.exposed else top
+
+    def get_config(self):
+        own = {{"static": self.static, "exposed": self.exposed}}
+        own.update(units=self.units, steps=self.steps)
+        return {{**super().get_config(), **own}}
+'''.strip("\n").split("\n")
+
+WITH_WEIGHTS = {
+    "BatchStatistics": _BATCH_STATISTICS,
+    "MarkedLSTM": _LSTM,
+    "MarkedRNN": _RNN,
+    "Normalize": _NORMALIZE,
+}
+"""Classes with weights, for which Keras has no layer."""
+
+UNSUPPORTED = f'''
+{REGISTER}
+class Unsupported(layers.Layer):
+    """What Keras cannot express: put what computes it in its place."""
+
+    def __init__(self, facts, **arguments):
+        super().__init__(**arguments)
+        self.facts = facts
+
+    def call(self, inputs):
+        raise NotImplementedError(self.facts)
+
+    def get_config(self):
+        return {{**super().get_config(), "facts": self.facts}}
+'''.strip("\n").split("\n")
+
+LOADING = '''
+def load_weights(model, path):
+    """Fill the model from a file of weights that caffeconv wrote.
+
+    Raises ValueError if a layer is missing on either side, or an array does not fit.
+    """
+    wanted = {layer.name: layer for layer in model.layers if layer.weights}
+    with h5py.File(path, "r") as file:
+        stored = {
+            name.decode() if isinstance(name, bytes) else name
+            for key in file.attrs
+            if key.startswith("layer_names")
+            for name in file.attrs[key]
+        }
+        for name, layer in wanted.items():
+            group = GROUPS.get(name, name)
+            if group not in stored:
+                raise ValueError(f"{path} has no layer {group!r}")
+            stored.discard(group)
+            arrays = file[group]
+            names = [word.decode() for word in arrays.attrs["weight_names"]]
+            layer.set_weights([arrays[word][()] for word in names])
+        left = [name for name in sorted(stored - OTHERS) if len(file[name])]
+    if left:
+        raise ValueError(f"{path} has weights for layers that the model lacks: {left}")
+
+
+if __name__ == "__main__":
+    folder = os.path.dirname(os.path.abspath(__file__))
+    model = build_model()
+    load_weights(model, os.path.join(folder, WEIGHTS))
+    model.summary()
+    sys.exit(0)
+'''.strip("\n").split("\n")
