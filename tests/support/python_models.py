@@ -20,8 +20,8 @@ from caffeconv.writing.keras_h5 import write_keras_h5
 from caffeconv.writing.python_source import python_source
 
 __all__ = [
-    "KERAS", "Written", "computable", "every_blob", "imported", "in_caffe_order", "source_of", "using", "worst_error",
-    "written",
+    "KERAS", "Outputs", "Written", "broken_nodes", "computable", "every_blob", "imported", "in_caffe_order",
+    "source_of", "using", "worst_error", "written",
 ]  # fmt: skip
 
 KERAS = {"keras": "0", "tf_keras": "1"}
@@ -155,10 +155,14 @@ def using(monkeypatch: Any, keras_name: str) -> None:
 
 
 def in_keras_order(array: Array, held: Held) -> Array:
+    if not array.ndim:
+        return array.reshape(1)  # Keras has nothing without a batch
     return np.moveaxis(array, 1, -1) if held.layout == "last" and array.ndim > 2 else array
 
 
 def in_caffe_order(array: Array, held: Held) -> Array:
+    if held.shape == () and array.size == 1:
+        return array.reshape(())
     if held.layout == "flat":
         return np.concatenate(list(unflattened(array, held.segments)), axis=1)
     return np.moveaxis(array, -1, 1) if held.layout == "last" and array.ndim > 2 else array
