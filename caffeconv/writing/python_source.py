@@ -6,11 +6,12 @@ data, and cannot run. The same graph gives the same text.
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
 import inspect
 import keyword
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from caffeconv.keras import functions
@@ -23,8 +24,8 @@ from caffeconv.writing.python_statements import exploded, literal, statement
 __all__ = ["keras_names", "python_source", "write_python"]
 
 _TAKEN = frozenset(
-    {"keras", "layers", "ops", "os", "sys", "math", "h5py", "build_model", "load_weights", "inputs", "outputs", "model",
-     "input_shape", "tf", "path", "file"} | set(functions.CLASSES) | set(dir(__builtins__))
+    {"keras", "layers", "ops", "os", "sys", "math", "itertools", "h5py", "build_model", "load_weights", "inputs",
+     "outputs", "model", "input_shape", "shape"} | {word.lower() for word in dir(builtins)}
 )  # fmt: skip
 _SAFE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.-]*")
 
@@ -40,30 +41,40 @@ def write_python(path: StrPath, net: Net, model: Model, stored: Mapping[str, str
 
 def keras_names(nodes: Sequence[Node]) -> list[str]:
     """A name for each node's layer that every Keras takes: Caffe's where it does, and no name twice."""
-    taken: set[str] = set()
-    names = []
-    for node in nodes:
-        name = node.name if _SAFE.fullmatch(node.name) else re.sub(r"[^A-Za-z0-9_.-]", "_", node.name).lstrip("_-")
-        names.append(_free(name or "layer", {each.lower() for each in taken}))
-        taken.add(names[-1])
-    return names
+    names = _Names()
+    return [names.free(_keras_name(node.name)) for node in nodes]
 
 
-def _free(name: str, taken: set[str] | frozenset[str]) -> str:
-    """The name, with a number behind it if it is taken."""
-    number, free = 1, name
-    while free.lower() in taken:
-        number += 1
-        free = f"{name}_{number}"
-    return free
+def _keras_name(name: str) -> str:
+    if _SAFE.fullmatch(name):
+        return name
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip("_-") or "layer"
+
+
+class _Names:
+    """Names that are given out once each, whatever their case."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {name.lower() for name in taken}
+        self._numbers: dict[str, int] = {}
+
+    def free(self, name: str) -> str:
+        """The name, with a number behind it if it is taken."""
+        key, free = name.lower(), name
+        while free.lower() in self._taken:
+            self._numbers[key] = self._numbers.get(key, 1) + 1
+            free = f"{name}_{self._numbers[key]}"
+        self._taken.add(free.lower())
+        return free
 
 
 @dataclasses.dataclass(frozen=True)
 class _Named:
-    """A node with the name of its layer, and those of the variables that hold its outputs."""
+    """A node with the name of its layer, and those of the variables that hold it and its outputs."""
 
     node: Node
     name: str
+    layer: str
     variables: tuple[str, ...]
 
 
@@ -76,13 +87,7 @@ def python_source(net: Net, model: Model, stored: Mapping[str, str], weights: st
         stored: name of a node -> the name of its group in the file of weights.
         weights: the name of that file.
     """
-    nodes = _needed(model)
-    names = keras_names([model.nodes[number] for number in nodes])
-    variables = _variables([model.nodes[number] for number in nodes])
-    named = {
-        number: _Named(model.nodes[number], name, each)
-        for number, name, each in zip(nodes, names, variables, strict=True)
-    }
+    named = _named(model)
     used = {_class_name(each.node) for each in named.values()}
     classes = sorted(used & set(functions.CLASSES))
     weighted = sorted(used & set(WITH_WEIGHTS))
@@ -108,19 +113,21 @@ def _needed(model: Model) -> list[int]:
     return sorted(wanted)
 
 
-def _variables(nodes: Sequence[Node]) -> list[tuple[str, ...]]:
-    taken = set(_TAKEN)
-    made = []
-    for node in nodes:
+def _named(model: Model) -> dict[int, _Named]:
+    """The nodes that the outputs are made of, by number, in order."""
+    numbers = _needed(model)
+    nodes = [model.nodes[number] for number in numbers]
+    shared = {node.twin for node in nodes}
+    words = _Names(_TAKEN)
+    named = {}
+    for number, node, name in zip(numbers, nodes, keras_names(nodes), strict=True):
         stem = re.sub(r"\W", "_", node.name, flags=re.ASCII).lower().strip("_") or "x"
         stem = f"x{stem}" if stem[0].isdigit() else f"{stem}_" if keyword.iskeyword(stem) else stem
-        each = []
-        for number in range(node.outputs):
-            name = _free(stem if node.outputs == 1 else f"{stem}_{number}", {word.lower() for word in taken})
-            taken.add(name)
-            each.append(name)
-        made.append(tuple(each))
-    return made
+        variables = tuple(
+            words.free(stem if node.outputs == 1 else f"{stem}_{output}") for output in range(node.outputs)
+        )
+        named[number] = _Named(node, name, words.free(f"{stem}_layer") if number in shared else "", variables)
+    return named
 
 
 def _class_name(node: Node) -> str:
@@ -210,19 +217,13 @@ def _build_model(net: Net, model: Model, named: Mapping[int, _Named]) -> Iterato
     yield '    """'
     for value in inputs:
         yield from _input(named[value.edge.node], value.held, single)
-    for number, each in named.items():
+    for each in named.values():
         if each.node.part != "input":
-            yield from _call(net, number, each, named)
+            yield from _call(net, each, named)
     outputs = [named[value.edge.node].variables[value.edge.output] for _, value in model.outputs]
     names = [named[value.edge.node].variables[0] for value in inputs]
-    yield from (
-        exploded("    inputs = [", names, "]") if len(names) > 1 else [f"    inputs = {names[0] if names else '[]'}"]
-    )
-    yield from (
-        exploded("    outputs = [", outputs, "]")
-        if len(outputs) > 1
-        else [f"    outputs = {outputs[0] if outputs else '[]'}"]
-    )
+    yield from _one_or_more("inputs", names)
+    yield from _one_or_more("outputs", outputs)
     title = re.sub(r"[^A-Za-z0-9_.-]", "_", net.name).lstrip("_-") or "model"
     yield from statement("return keras.Model", ["inputs", "outputs", f"name={literal(title)}"], None)
 
@@ -262,7 +263,7 @@ def _in_ascii(text: str) -> str:
     return ascii(text)[1:-1][:60]
 
 
-def _call(net: Net, number: int, each: _Named, named: Mapping[int, _Named]) -> Iterator[str]:
+def _call(net: Net, each: _Named, named: Mapping[int, _Named]) -> Iterator[str]:
     node = each.node
     taken = [_variable(edge, named) for edge in node.inputs]
     value = taken[0] if len(taken) == 1 else taken
@@ -281,15 +282,15 @@ def _call(net: Net, number: int, each: _Named, named: Mapping[int, _Named]) -> I
         own = call.class_name in functions.CLASSES or call.class_name in WITH_WEIGHTS
         class_name = call.class_name if own else f"layers.{call.class_name}"
     if node.twin is not None and node.twin in named:
-        yield from statement(f"{target} = {named[node.twin].variables[0]}_layer", [], value)
+        yield from statement(f"{target} = {named[node.twin].layer}", [], value)
         return
     words = [f"{key}={literal(argument)}" for key, argument in arguments]
     words.append(f"name={literal(each.name)}")
-    if any(other.node.twin == number for other in named.values()):
-        yield from statement(f"{each.variables[0]}_layer = {class_name}", words, None)
-        yield from statement(f"{target} = {each.variables[0]}_layer", [], value)
-        return
-    yield from statement(f"{target} = {class_name}", words, value)
+    if each.layer:
+        yield from statement(f"{each.layer} = {class_name}", words, None)
+        yield from statement(f"{target} = {each.layer}", [], value)
+    else:
+        yield from statement(f"{target} = {class_name}", words, value)
 
 
 def _variable(edge: Edge, named: Mapping[int, _Named]) -> str:

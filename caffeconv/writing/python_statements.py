@@ -11,9 +11,12 @@ _WIDTH = 88
 
 
 def statement(start: str, words: Sequence[str], value: str | Sequence[str] | None) -> Iterator[str]:
-    """A call, on one line if it fits, else with a line for each argument."""
+    """A layer made of `words` and called with `value`, on one line if it fits, else with a line for each argument.
+
+    Without words it is called as it is, without a value it is made and not called.
+    """
     behind = "" if value is None else f"({value})" if isinstance(value, str) else f"([{', '.join(value)}])"
-    called = f"({', '.join(words)})" if words or not start.endswith("_layer") else ""
+    called = f"({', '.join(words)})" if words else ""
     line = f"    {start}{called}{behind}"
     if len(line) <= _WIDTH:
         yield line
