@@ -44,8 +44,8 @@ else:  # Keras 2
             return tf.math.top_k(x, k)
 
         def split(x, points, axis):
-            bounds = [0, *points, x.shape[axis]]
-            sizes = [end - start for start, end in zip(bounds, bounds[1:])]
+            starts, ends = [0, *points], [*points, x.shape[axis]]
+            sizes = [end - starts[number] for number, end in enumerate(ends)]
             return tf.split(x, sizes, axis)
 
         def average_pool(x, size, strides, padding):

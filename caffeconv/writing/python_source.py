@@ -6,7 +6,6 @@ data, and cannot run. The same graph gives the same text.
 
 from __future__ import annotations
 
-import builtins
 import dataclasses
 import inspect
 import keyword
@@ -23,10 +22,8 @@ from caffeconv.writing.python_statements import exploded, literal, statement
 
 __all__ = ["keras_names", "python_source", "write_python"]
 
-_TAKEN = frozenset(
-    {"keras", "layers", "ops", "os", "sys", "math", "itertools", "h5py", "build_model", "load_weights", "inputs",
-     "outputs", "model", "input_shape", "shape"} | {word.lower() for word in dir(builtins)}
-)  # fmt: skip
+_TAKEN = ("keras", "layers", "ops", "os", "sys", "tuple", "input_shape", "shape", "inputs", "outputs")
+"""Words that build_model reads, or that stand for a module."""
 _SAFE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.-]*")
 
 
