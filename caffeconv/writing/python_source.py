@@ -12,6 +12,7 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from caffeconv.keras import functions
 from caffeconv.keras.graph import Edge, Held, Model, Node, keras_shape
@@ -24,6 +25,7 @@ __all__ = ["keras_names", "python_source", "write_python"]
 
 _TAKEN = ("keras", "layers", "ops", "os", "sys", "tuple", "input_shape", "shape", "inputs", "outputs")
 """Words that build_model reads, or that stand for a module."""
+_BY_PLACE = ("filters", "kernel_size", "units")
 _SAFE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.-]*")
 
 
@@ -281,13 +283,21 @@ def _call(net: Net, each: _Named, named: Mapping[int, _Named]) -> Iterator[str]:
     if node.twin is not None and node.twin in named:
         yield from statement(f"{target} = {named[node.twin].layer}", [], value)
         return
-    words = [f"{key}={literal(argument)}" for key, argument in arguments]
-    words.append(f"name={literal(each.name)}")
+    words = [*_words(arguments), f"name={literal(each.name)}"]
     if each.layer:
         yield from statement(f"{each.layer} = {class_name}", words, None)
         yield from statement(f"{target} = {each.layer}", [], value)
     else:
         yield from statement(f"{target} = {class_name}", words, value)
+
+
+def _words(arguments: Sequence[tuple[str, Any]]) -> Iterator[str]:
+    """Arguments as a person would write them: sizes by their place, and no default that everybody knows."""
+    leading = True
+    for key, value in arguments:
+        leading = leading and key in _BY_PLACE
+        if (key, value) != ("padding", "valid"):
+            yield literal(value) if leading else f"{key}={literal(value)}"
 
 
 def _variable(edge: Edge, named: Mapping[int, _Named]) -> str:
