@@ -29,8 +29,6 @@ WITHOUT_WEIGHTS = {
 
 UNTRACED = "the order of its inputs cannot be known"
 WARNINGS = {
-    "h5_cmsisnn_cifar10_m4": [f"ip1: {UNTRACED}"],
-    "lenet_compress_gongcheng": [f"ip1: {UNTRACED}"],
     "mtcnn_kpzhang_det2": ["weights of layers that the prototxt does not have are left out: conv5-3"],
     "mxnet2caffe_residual": [
         'fc: no layer makes its bottom "flatten", shapes are unknown from here on',

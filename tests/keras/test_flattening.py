@@ -12,19 +12,26 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from caffeconv.keras.assembling import assembled
+from caffeconv.keras.building import Options
 from caffeconv.keras.conversion import convert
+from caffeconv.model import whole
+from tests.support.described_models import assert_close
+from tests.support.graph_runs import blobs, computed
 from tests.support.net_builder import filled, input_text, layer_text, net_of, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
-    from caffeconv.model import Result
+    from caffeconv.model import Net, Result
 
 Array = npt.NDArray[Any]
 
 DENSE = "inner_product_param { num_output: 5 }"
 MAPS = (2, 3, 4, 6)
 X = np.random.default_rng(7).integers(-9, 10, MAPS).astype(np.float64)
+V = np.random.default_rng(8).integers(-9, 10, (2, 72)).astype(np.float64)
 
 
 def last(maps: Array) -> Array:
@@ -50,8 +57,8 @@ def dense_of(result: Result, name: str = "fc") -> Array:
     return layer.weights[0].array.astype(np.float64)
 
 
-def stored_of(net: Any, name: str = "fc") -> Array:
-    array: Array = next(layer for layer in net.layers if layer.name == name).blobs[0].array
+def stored_of(net: Any, name: str = "fc", blob: int = 0) -> Array:
+    array: Array = next(layer for layer in net.layers if layer.name == name).blobs[blob].array
     return array.astype(np.float64)
 
 
@@ -69,6 +76,8 @@ DATA = input_text("data", *MAPS)
 FC = layer_text("fc", "InnerProduct", "x", more=DENSE)
 CHANNELS_LAST = "permute_param { order: 0 order: 2 order: 3 order: 1 }"
 REORDERED = [("info", "reordered")]
+OTHER_NUMBERS = ("InnerProduct", "Convolution", "ReLU", "Softmax")
+"""Types whose tops hold other numbers than the maps that a path is given."""
 
 
 def reshape(*dims: int, more: str = "") -> str:
@@ -150,10 +159,6 @@ PATHS = [
         X, rows, lambda k: rows(k), REORDERED, id="flattened-and-back",
     ),
     pytest.param(
-        layer_text("x", "Reshape", "data", more=reshape(0, -1, 1, 1)),
-        X, rows, lambda k: rows(k), REORDERED, id="one-pixel-of-all-features",
-    ),
-    pytest.param(
         layer_text("x", "Tile", "data", more="tile_param { tiles: 2 }"),
         X, lambda c: rows(np.concatenate([c, c], 1)), lambda k: rows(np.concatenate([k, k], -1)),
         REORDERED, id="tiled-channels",
@@ -231,8 +236,7 @@ def test_layers_that_keep_the_order(kind: str) -> None:
     """Behind a layer that works in place on maps, the rows move as behind the maps themselves."""
     more = "pooling_param { kernel_size: 2 }" if kind == "Pooling" else ""
     net = filled(DATA + layer_text("x", kind, "data data" if kind == "Eltwise" else "data", more=more) + FC)
-    (n, *shape) = net.layers[1].top_shapes[0] or ()
-    maps = np.random.default_rng(3).integers(-9, 10, (n, *shape)).astype(np.float64)
+    maps = np.random.default_rng(3).integers(-9, 10, whole(net.layers[1].top_shapes[0])).astype(np.float64)
     np.testing.assert_array_equal(rows(last(maps)) @ dense_of(convert(net)), rows(maps) @ stored_of(net).T)
 
 
@@ -246,7 +250,7 @@ def test_layers_that_keep_the_order(kind: str) -> None:
 )
 def test_layers_that_make_maps(kind: str, more: str) -> None:
     net = filled(DATA + layer_text("x", kind, "data", more=more) + FC)
-    maps = np.random.default_rng(3).integers(-9, 10, net.layers[1].top_shapes[0] or ()).astype(np.float64)
+    maps = np.random.default_rng(3).integers(-9, 10, whole(net.layers[1].top_shapes[0])).astype(np.float64)
     assert maps.ndim == 4
     np.testing.assert_array_equal(rows(last(maps)) @ dense_of(convert(net)), rows(maps) @ stored_of(net).T)
     assert said(convert(net)) == REORDERED
@@ -272,6 +276,90 @@ class TestOrderStays:
         assert said(result) == []
 
 
+IN_CAFFES_ORDER = [
+    pytest.param(
+        layer_text("x", "Reshape", "data", more=reshape(0, -1, 1, 1)), rows,
+        [("Permute", (3, 1, 2)), ("Reshape", (1, 1, 72))], id="one-pixel-of-all-features",
+    ),
+    pytest.param(
+        layer_text("x", "Reshape", "data", more=reshape(0, 12, 6)), rows,
+        [("Permute", (3, 1, 2)), ("Reshape", (12, 6))], id="merged-axes",
+    ),
+    pytest.param(
+        layer_text("x", "Reshape", "data", more=reshape(0, 12, 6, 1)), rows,
+        [("Permute", (3, 1, 2)), ("Reshape", (12, 6, 1))], id="channels-and-rows",
+    ),
+    pytest.param(
+        layer_text("x", "Permute", "data", more="permute_param { order: 0 order: 3 order: 1 order: 2 }"),
+        lambda c: rows(c.transpose(0, 3, 1, 2)), [("Permute", (2, 3, 1))], id="another-permutation",
+    ),
+    pytest.param(
+        layer_text("f", "Flatten", "data") + layer_text("x", "Eltwise", "v f"),
+        lambda c: rows(c) + V, [("Reshape", (4, 6, 3)), ("Permute", (3, 1, 2)), ("Flatten", None), ("Add", None)],
+        id="a-sum-of-two-orders",
+    ),
+    pytest.param(
+        layer_text("f", "Flatten", "data")
+        + layer_text("two", "Concat", "f f")
+        + layer_text("x", "Slice", "two", "y x z", "slice_param { slice_point: 30 slice_point: 102 }"),
+        lambda c: np.concatenate([rows(c), rows(c)], 1)[:, 30:102],
+        [("ReorderFeatures", ((3, 4, 6), (3, 4, 6))), ("Split", (30, 102))], id="a-cut-through-vectors",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "in_caffe", "calls"), IN_CAFFES_ORDER)
+class TestCaffesOrder:
+    """The graph itself brings the features into Caffe's order: W is transposed and nothing else."""
+
+    def test_the_kernel_stays(self, path: str, in_caffe: Callable[[Array], Array], calls: object) -> None:
+        net = filled(input_text("v", *V.shape) + DATA + path + FC)
+        result = convert(net)
+        np.testing.assert_array_equal(dense_of(result), stored_of(net).T)
+        assert said(result) == []
+
+    def test_the_description_says_what_stands_before(
+        self, path: str, in_caffe: Callable[[Array], Array], calls: list[tuple[str, object]]
+    ) -> None:
+        net = filled(input_text("v", *V.shape) + DATA + path + FC)
+        (layer,) = (each for each in convert(net, include_layers_without_weights=True).layers if each.name == "x")
+        assert layer.keras is not None
+        made = [*layer.before, layer.keras]
+        assert [(call.class_name, dict(call.arguments)) for call in made] == [
+            (name, {} if value is None else {**dict(call.arguments), key: value})
+            for (name, value), call in zip(calls, made, strict=True)
+            for key in [
+                {"Permute": "dims", "Reshape": "target_shape", "ReorderFeatures": "segments"}.get(name, "points")
+            ]
+        ]
+
+    def test_in_keras(self, keras: ModuleType, path: str, in_caffe: Callable[[Array], Array], calls: object) -> None:
+        net = filled(input_text("v", *V.shape) + DATA + path + FC)
+        assert_computes(keras, net, in_caffe(X) @ stored_of(net).T + stored_of(net, blob=1))
+
+
+@pytest.mark.parametrize(
+    ("path", "in_caffe"),
+    [
+        pytest.param(path.values[0], path.values[2], id=path.id)
+        for path in PATHS
+        if not any(f'type: "{kind}"' in str(path.values[0]) for kind in OTHER_NUMBERS)
+    ],
+)
+def test_the_graph_in_keras(keras: ModuleType, path: str, in_caffe: Callable[[Array], Array]) -> None:
+    net = filled(DATA + path + FC)
+    assert_computes(keras, net, in_caffe(X) @ stored_of(net).T + stored_of(net, blob=1))
+
+
+def assert_computes(keras: ModuleType, net: Net, expected: Array) -> None:
+    """The last layer of the net, in its graph and in Caffe's order."""
+    model = assembled(net, Options())
+    shapes = {model.nodes[value.edge.node].name: value.held.shape for value in model.inputs}
+    given = {MAPS: X, V.shape: V, (2, 7): rows(X)[:, :7]}
+    made = blobs(model, computed(keras, model, {name: given[shape or ()] for name, shape in shapes.items()}))
+    assert_close(made[len(net.layers) - 1, 0], expected)
+
+
 class TestNotKnown:
     """The order cannot be told: nothing moves, and the warning names the option."""
 
@@ -281,24 +369,9 @@ class TestNotKnown:
             pytest.param(DATA + layer_text("x", "Strange", "data"), id="behind-an-unknown-type"),
             pytest.param(layer_text("d", "Data", tops="x"), id="behind-data-without-a-size"),
             pytest.param("", id="behind-a-blob-that-nobody-makes"),
-            pytest.param(DATA + layer_text("x", "Reshape", "data", more=reshape(0, 12, 6)), id="behind-merged-axes"),
             pytest.param(
-                DATA + layer_text("x", "Reshape", "data", more=reshape(0, 12, 6, 1)), id="behind-channels-and-rows"
-            ),
-            pytest.param(
-                DATA + layer_text("x", "Permute", "data", more="permute_param { order: 0 order: 3 order: 1 order: 2 }"),
-                id="behind-another-permutation",
-            ),
-            pytest.param(
-                input_text("v", 2, 72) + DATA + layer_text("f", "Flatten", "data") + layer_text("x", "Eltwise", "v f"),
-                id="behind-a-sum-of-two-orders",
-            ),
-            pytest.param(
-                DATA
-                + layer_text("f", "Flatten", "data")
-                + layer_text("two", "Concat", "f f")
-                + layer_text("s", "Slice", "two", "y x z", "slice_param { slice_point: 30 slice_point: 102 }"),
-                id="behind-a-cut-through-vectors",
+                DATA + layer_text("odd", "Strange", "data") + layer_text("x", "Reshape", "odd", more=reshape(2, 72)),
+                id="behind-what-was-reshaped-of-an-unknown-type",
             ),
         ],
     )
@@ -348,10 +421,26 @@ class TestValuesByFeature:
 
     @pytest.mark.parametrize("kind", ["BatchNorm", "Scale", "Bias", "PReLU"])
     def test_an_unknown_order_is_a_warning(self, kind: str) -> None:
+        text = (
+            DATA + layer_text("f", "Flatten", "data")
+            + layer_text("x", "Softmax", "f", more="softmax_param { axis: 0 }")  # over the batch: not in Keras
+            + layer_text("it", kind, "x")
+        )  # fmt: skip
+        result = convert(filled(text))
+        assert any(note.level == "warning" and "--flatten-shape it=C,H,W" in note.text for note in result.notes)
+
+    @pytest.mark.parametrize("kind", ["BatchNorm", "Scale", "Bias", "PReLU"])
+    def test_samples_cut_in_two_are_in_caffes_order(self, keras: ModuleType, kind: str) -> None:
         text = DATA + layer_text("x", "Reshape", "data", more=reshape(4, 36)) + layer_text("it", kind, "x")
-        assert any(
-            note.level == "warning" and "--flatten-shape it=C,H,W" in note.text for note in convert(filled(text)).notes
-        )
+        net = filled(text)
+        assert [note for note in convert(net).notes if note.level == "warning"] == []
+        first, *others = (blob.array.astype(float) for blob in net.layers[-1].blobs)
+        x = X.reshape(4, 36)
+        if kind == "BatchNorm":
+            variance, factor = others
+            x = (x - first / factor) / np.sqrt(variance / factor + 1e-5)
+        expected = {"Scale": x * first, "Bias": x + first, "PReLU": np.where(x > 0, x, x * first)}
+        assert_computes(keras, net, expected.get(kind, x))
 
     def test_a_static_input_of_maps(self) -> None:
         text = (
@@ -364,20 +453,24 @@ class TestValuesByFeature:
         expected = np.moveaxis(static.reshape(8, 3, 4, 6), 1, -1).reshape(8, 72).T
         np.testing.assert_array_equal(kernel[7:], expected)
 
-    def test_a_sequence_in_an_unknown_order_is_a_warning(self) -> None:
+    @pytest.mark.parametrize("odd", [False, True], ids=["of-maps", "of-an-unknown-type"])
+    def test_a_sequence_that_was_reshaped(self, odd: bool) -> None:
+        """Of maps it is in Caffe's order; of who knows what it is not known."""
         text = (
-            DATA + layer_text("x", "Reshape", "data", more=reshape(4, 2, 18)) + input_text("c", 4, 2)
+            DATA + layer_text("m", "Strange" if odd else "ReLU", "data") + input_text("c", 4, 2)
+            + layer_text("x", "Reshape", "m", more=reshape(4, 2, 18))
             + layer_text("it", "LSTM", "x c", more="recurrent_param { num_output: 2 }")
         )  # fmt: skip
-        assert any(note.level == "warning" and note.layer == "it" for note in convert(filled(text)).notes)
+        net = filled(text)
+        result = convert(net)
+        gates = stored_of(net, "it")[[0, 1, 2, 3, 6, 7, 4, 5]]  # i, f, o, g -> i, f, g, o
+        np.testing.assert_array_equal(result.layers[0].weights[0].array, gates.T)
+        assert [
+            "--flatten-shape it=C,H,W" in n.text for n in result.notes if (n.level, n.layer) == ("warning", "it")
+        ] == ([True] if odd else [])
 
 
 class TestRemarks:
-    def test_a_sum_of_two_orders(self) -> None:
-        text = input_text("v", 2, 72) + DATA + layer_text("f", "Flatten", "data") + layer_text("x", "Eltwise", "v f")
-        notes = [note for note in convert(filled(text + FC)).notes if note.layer == "x"]
-        assert [(note.level, "different orders" in note.text) for note in notes] == [("warning", True)]
-
     def test_a_vector_made_into_maps(self) -> None:
         text = input_text("v", 2, 72) + layer_text("x", "Reshape", "v", more=reshape(0, 3, 4, 6))
         notes = [note for note in convert(filled(text + FC)).notes if note.layer == "x"]

@@ -10,7 +10,7 @@ arrays of `activations.npz` are brought to that order here.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -36,6 +36,7 @@ FUSED = {
     "batch_norm_edges/volume_bn": "volume_scale",
     "batch_norm_old_params/bn": "scale",
     "flattened_features/norm": "norm_scale",
+    "batch_statistics/of_batch_scaled": "scale_of_batch",
     "depthwise_net/conv1_bn": "conv1_scale",
     "depthwise_net/conv2_dw_bn": "conv2_dw_scale",
     "residual_block/conv1/bn": "conv1/scale",
@@ -74,12 +75,16 @@ def by_feature(*segments: tuple[int, ...]) -> Order:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A layer that learns: the order of its arrays in Keras, or why no layer of Keras computes it (`stored`)."""
+    """A layer that learns: the order of its arrays in Keras, or why no layer of Keras computes it (`stored`).
+
+    `by_batch`: it takes the statistics of each batch, as Keras does in training.
+    """
 
     fixture: str
     index: int
     order: Order = maps_last
     stored: str = ""
+    by_batch: bool = False
 
     @property
     def id(self) -> str:
@@ -115,6 +120,7 @@ def learned(
     order: Order = maps_last,
     orders: Mapping[str, Order] | None = None,
     stored: Mapping[str, str] | None = None,
+    by_batch: Collection[str] = (),
 ) -> dict[str, Case]:
     """The layers of such types, but for each Scale that is fused into a BatchNorm; `orders` and so on are by id."""
     orders, stored = orders or {}, stored or {}
@@ -125,11 +131,13 @@ def learned(
         if layer["blobs"] and layer["type"] in types
     )
     found = {
-        case.id: dataclasses.replace(case, order=orders.get(case.id, order), stored=stored.get(case.id, ""))
+        case.id: dataclasses.replace(
+            case, order=orders.get(case.id, order), stored=stored.get(case.id, ""), by_batch=case.id in by_batch
+        )
         for case in cases
         if case.id not in SCALES
     }
-    unknown = {*orders, *stored} - set(found)
+    unknown = {*orders, *stored, *by_batch} - set(found)
     assert not unknown, f"no layer of {types}: {unknown}"
     return found
 
@@ -155,7 +163,7 @@ def computes_what_caffe_computes(cases: Mapping[str, Case]) -> Test:
         described = what_keras_makes(case, layers)
         for x, y in zip(*case.order(case.run), strict=True):
             model = layers.load_into(chain(keras, described, x.shape[1:]))
-            assert_close(model(x), y)
+            assert_close(model(x, training=case.by_batch), y)
 
     return test
 

@@ -19,7 +19,7 @@ __all__ = ["MANIFEST", "of_caffe", "of_dicts", "of_net"]
 MANIFEST: dict[str, Any] = json.loads((FIXTURES / "MANIFEST.json").read_text())
 
 Listing = list[str]
-Blobs = Iterable[tuple[str, Iterable[int] | None]]
+Blobs = Iterable[tuple[str, Iterable[int | None] | None]]
 
 
 def of_caffe(description: bytes) -> Listing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import math
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ Outputs = dict[int, tuple[Any, ...]]
 """Number of a node -> what it gives."""
 
 
+@functools.lru_cache
 def functions_of(ops: Any) -> Any:
     """caffeconv's functions of tensors, which compute with `ops`: the module anew, so that nothing is set in it."""
     assert functions.__file__ is not None
@@ -40,7 +42,8 @@ def computed(keras: ModuleType, model: Model, given: Mapping[str, Array]) -> Out
     """
     import keras as with_ops  # tf_keras has no `ops`; those of Keras take its tensors
 
-    own = {name: getattr(functions_of(with_ops.ops), each.__name__) for name, each in functions.CLASSES.items()}
+    module = functions_of(with_ops.ops)
+    own = {name: getattr(module, each.__name__) for name, each in functions.CLASSES.items()}
     held = {value.edge.node: value.held for value in model.inputs}
     outputs: Outputs = {}
     layers: dict[int, Any] = {}
@@ -93,11 +96,13 @@ def in_keras_order(array: Array, held: Held) -> Array:
 def in_caffes_order(array: Any, held: Held) -> Array:
     """The blob of Caffe's that is held so."""
     array = np.asarray(array)
+    result: Array = array
     if held.layout == "last" and array.ndim > 2:
-        return np.moveaxis(array, -1, 1)
+        result = np.moveaxis(array, -1, 1)
+        return result
     if held.layout != "flat":
         assert held.layout in ("axes", "last")
-        return array
+        return result
     places = flattened_channels_last(np.arange(array.shape[1])[np.newaxis], _whole(held.segments, array.shape[1]))
     result = np.empty_like(array)
     result[:, places[0]] = array

@@ -15,6 +15,7 @@ from google.protobuf import text_format
 from caffe_proto import caffe_pb2
 from caffeconv.model import Blob, Net, Shape
 from caffeconv.net import State, StoredLayer, build_net, join_weights, keep_layers
+from caffeconv.net.settling import settle_from_blobs
 
 Array = npt.NDArray[Any]
 Weights = Sequence[tuple[str, Sequence[Array | None]]]
@@ -56,7 +57,7 @@ def net_of(
     if weights is None:
         return net
     stored = [StoredLayer(name, tuple(_blob(array, legacy) for array in arrays)) for name, arrays in weights]
-    return join_weights(net, stored, allow_missing)
+    return settle_from_blobs(join_weights(net, stored, allow_missing))
 
 
 def _blob(array: Array | None, legacy: bool) -> Blob | None:

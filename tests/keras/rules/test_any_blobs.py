@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from caffe_proto.caffe_pb2 import LayerParameter
 from caffeconv.catalogue import LAYER_TYPES
 from caffeconv.errors import UnsupportedError
-from caffeconv.keras.rules.flattening import Order
+from caffeconv.keras.graph import UNKNOWN, Held, Layout
 from caffeconv.keras.rules.record import Context
 from caffeconv.keras.rules.table import WEIGHTED
-from caffeconv.model import Blob, Layer, Shape, Weight
+from caffeconv.model import Blob, Layer, MaybeShape, Shape, Weight, whole
 
 SMALL = st.integers(1, 4)
 SHAPES = st.lists(st.integers(0, 4), max_size=5).map(tuple)
@@ -131,7 +131,9 @@ def layers(draw: Draw, name: str) -> Layer:
     param, blobs, bottom = sound(draw)
     param.name, param.type = "it", name
     blobs = blobs[: draw(st.integers(1, len(blobs)))] if draw(st.booleans()) else blobs
-    bottoms: tuple[Shape | None, ...] = (bottom,) if draw(st.booleans()) else draw(st.sampled_from([(), (None,)]))
+    bottoms: tuple[MaybeShape, ...] = (bottom,) if draw(st.booleans()) else draw(st.sampled_from([(), (None,)]))
+    if bottoms and bottoms[0] is not None and draw(st.integers(0, 3)) == 0:
+        bottoms = (tuple(None if draw(st.booleans()) else size for size in bottom),)
     match draw(st.sampled_from(["sound", "sound", "blob", "blobs", "bottom", "setting"])):
         case "blob":
             at = draw(st.integers(0, len(blobs)))
@@ -150,17 +152,32 @@ def layers(draw: Draw, name: str) -> Layer:
 
 
 @st.composite
+def holdings(draw: Draw, shape: MaybeShape) -> Held:
+    """A way to hold a blob of that shape; now and then one that does not belong to it."""
+    layout: Layout = draw(st.sampled_from(["last", "axes", "flat", "unknown"]))
+    if draw(st.integers(0, 5)) == 0:
+        shape = draw(st.one_of(st.none(), SHAPES))
+    if layout == "unknown" or shape is None:
+        return draw(st.sampled_from([UNKNOWN, Held(layout, shape)]))
+    shape = tuple(None if draw(st.integers(0, 5)) == 0 else size for size in shape)
+    segments = tuple(draw(st.lists(SHAPES.filter(bool), max_size=3))) if layout == "flat" else ()
+    return Held(layout, shape, segments)
+
+
+@st.composite
 def contexts(draw: Draw, layer: Layer) -> Context:
     segments: tuple[Shape, ...] | None = draw(st.sampled_from([(), (), None]))
-    if layer.bottom_shapes and layer.bottom_shapes[0] and draw(st.booleans()):
-        segments = (layer.bottom_shapes[0][1:] or (1,),)
+    shape = whole(layer.bottom_shapes[0]) if layer.bottom_shapes else None
+    if shape and draw(st.booleans()):
+        segments = (shape[1:] or (1,),)
     elif draw(st.integers(0, 4)) == 0:
         segments = tuple(draw(st.lists(SHAPES.filter(bool), max_size=3)))
-    order = draw(st.sampled_from([None, Order("spatial"), Order("spatial", channels=2), Order("same"), Order("flat")]))
+    held = draw(holdings(layer.bottom_shapes[0] if layer.bottom_shapes else None))
+    static: tuple[Shape, ...] | None = draw(st.sampled_from([(), ((2, 3),), None]))
     scale = None
     if layer.type == "BatchNorm" and draw(st.booleans()):
         scale = dataclasses.replace(draw(layers("Scale")), blobs=layer.blobs[: draw(st.integers(0, 2))])
-    return Context(segments, order, scale, draw(st.sampled_from(["depthwise", "conv2d"])))
+    return Context(segments, held, scale, draw(st.sampled_from(["depthwise", "conv2d"])), static)
 
 
 @pytest.mark.parametrize("name", sorted(WEIGHTED))

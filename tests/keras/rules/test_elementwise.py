@@ -23,7 +23,10 @@ CAFFE = {
             "flattened_features/factors": by_feature((4, 2, 3), (5,), (4, 2, 3)),
             "flattened_features/rows_factor": in_caffes_order,
         },
-        stored={"scale/whole": "one factor for every sample of a batch"},
+        stored={
+            "scale/whole": "one factor for every sample of a batch",
+            "affine_by_bottom/scale_with_bias": "one offset for every sample of a batch",
+        },
     ),
     **caffe_cases.learned("Bias", orders={"flattened_features/offsets": by_feature((4, 2, 3))}),
 }

@@ -45,6 +45,10 @@ CAFFE = {
             "flattened_features/behind_tiles": behind((4, 2, 3), (4, 2, 3)),
             "flattened_features/of_steps": in_caffes_order,
             "lstm/scores": in_caffes_order,
+            "pyramids/ip_of_spp": behind((3, 1, 1), (3, 2, 2), (3, 4, 4)),
+            "reshaped_maps/ip_joined": behind((6, 3, 5), (4, 3, 5), (8,)),
+            "reshaped_maps/ip_part_0": behind((6, 3, 5)),
+            "reshaped_maps/ip_part_1": behind((4, 3, 5)),
         },
     ),
 }

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
+from caffeconv.keras.assembling import assembled
+from caffeconv.keras.building import Options
 from caffeconv.keras.conversion import convert
-from caffeconv.model import Array
+from caffeconv.model import Array, KerasCall
 from tests.support import caffe_cases, formula_cases
 from tests.support import naive_layers as naive
 from tests.support.caffe_cases import by_feature, in_caffes_order
 from tests.support.described_models import assert_close, one_layer
 from tests.support.formula_cases import IMAGE, Case, Formula
+from tests.support.graph_runs import blobs, computed
 
 CAFFE = caffe_cases.learned(
     "BatchNorm",
@@ -22,6 +26,7 @@ CAFFE = caffe_cases.learned(
         "flattened_features/norm_alone": by_feature((4, 2, 3)),
         "flattened_features/rows_norm": in_caffes_order,
     },
+    by_batch={"batch_statistics/of_batch", "batch_statistics/of_batch_scaled", "batch_statistics/of_vectors"},
 )
 
 
@@ -62,13 +67,22 @@ test_is_named_and_as_stored = formula_cases.is_named_and_as_stored(STORED)
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_normalize_with_its_array(tmp_path: Path, shared: bool) -> None:
+@pytest.mark.parametrize("across", [False, True])
+def test_normalize_with_its_array(tmp_path: Path, keras: ModuleType, shared: bool, across: bool) -> None:
+    """SSD's `normalize_layer.cpp`: each pixel, or the whole sample, divided by its norm, times a scale a channel."""
     random = np.random.default_rng(5)
-    x, scale = random.normal(size=IMAGE), random.uniform(5, 20, () if shared else 4).astype("f4")
-    param = f"norm_param {{ across_spatial: false channel_shared: {str(shared).lower()} }}"
-    (layer,) = convert(one_layer(tmp_path, "Normalize", param, IMAGE, [scale])).layers
+    x, scale = random.normal(size=IMAGE).astype("f4"), random.uniform(5, 20, () if shared else 4).astype("f4")
+    words = (
+        f"{name}: {str(value).lower()}" for name, value in (("across_spatial", across), ("channel_shared", shared))
+    )
+    net = one_layer(tmp_path, "Normalize", f"norm_param {{ {' '.join(words)} }}", IMAGE, [scale])
+    result = convert(net)
+    (layer,) = result.layers
     (gamma,) = layer.weights
-    assert (layer.keras, gamma.name, gamma.shape) == (None, "gamma", (4,))
-    expected = x / np.sqrt((x**2).sum(axis=1, keepdims=True)) * (scale if shared else scale.reshape(4, 1, 1))
-    image = np.moveaxis(x, 1, -1)
-    assert_close(image / np.linalg.norm(image, axis=-1, keepdims=True) * gamma.array, np.moveaxis(expected, 1, -1))
+    assert layer.keras == KerasCall("Normalize", (("across_spatial", across), ("eps", 1e-10)))
+    assert (gamma.name, gamma.shape, layer.before, layer.after) == ("gamma", (4,), (), ())
+    assert [note for note in result.notes if note.level == "warning"] == []
+    squares = (x.astype(float) ** 2).sum((1, 2, 3) if across else 1, keepdims=True)
+    expected = x / np.sqrt(squares + 1e-10) * (scale if shared else scale.reshape(4, 1, 1))
+    model = assembled(net, Options())
+    assert_close(blobs(model, computed(keras, model, {"data": x}))[1, 0], expected)
