@@ -57,7 +57,9 @@ def test_a_written_model_computes_what_caffe_computed(folder: Path, tmp_path: Pa
 
 def scaled(array: Array) -> Array:
     """Pictures as they were fed to Caffe."""
-    return np.float32((array.astype(np.float32) - 127.5) * 0.0078125) if array.dtype == np.uint8 else array
+    if array.dtype != np.uint8:
+        return array
+    return np.asarray((array.astype(np.float32) - 127.5) * 0.0078125, np.float32)
 
 
 def loaded(folder: Path, given: dict[str, Array]) -> Net:
@@ -71,9 +73,7 @@ def loaded(folder: Path, given: dict[str, Array]) -> Net:
         for top, shape in zip(layer.tops, layer.top_shapes, strict=True)
     }
     other: dict[str, Any] = {
-        name: array.shape
-        for name, array in given.items()
-        if name in said and (said[name] is None or said[name][1:] != array.shape[1:])
+        name: array.shape for name, array in given.items() if name in said and (said[name] or ())[1:] != array.shape[1:]
     }
     return load_net(prototxt, weights_of(folder), allow_missing="all", input_shapes=other) if other else net
 
