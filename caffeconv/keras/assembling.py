@@ -13,6 +13,7 @@ from caffeconv.keras.rules.learning import learned
 from caffeconv.keras.rules.normalization import fusable_scales
 from caffeconv.keras.rules.table import RULES
 from caffeconv.model import Layer, Net, Note, Source, Weight
+from caffeconv.net.shapes.table import TABLE
 
 __all__ = ["assembled"]
 
@@ -59,8 +60,9 @@ def _tops(site: Site) -> tuple[Value, ...]:
     layer, rule = site.layer, RULES.get(site.layer.type)
     before = len(site.growing.nodes), len(site.growing.notes)
     reason = f"type {layer.type} is not known"
-    if not site.inputs and rule is not None and not _is_source(layer):
-        rule, reason = None, f"{layer.type} has no bottom"
+    needed = 0 if _is_source(layer) else max(1, _bottoms(layer))
+    if rule is not None and len(site.inputs) < needed:
+        rule, reason = None, f"{layer.type} needs {needed} bottoms, not {len(site.inputs)}"
     try:
         if rule is not None and rule.build is not None and (layer.blobs or not rule.weights or len(layer.bottoms) > 1):
             return tuple(rule.build(site))
@@ -80,6 +82,11 @@ def _tops(site: Site) -> tuple[Value, ...]:
     if weights:
         site.warn(f"{reason}; {'its arrays are written as stored' if site.options.include_unknown else 'left out'}")
     return site.unsupported(reason, weights)
+
+
+def _bottoms(layer: Layer) -> int:
+    """How many bottoms it cannot do without; arrays have a Keras layer with any number of them."""
+    return TABLE[layer.type].bottoms if layer.type in TABLE and not layer.blobs else 0
 
 
 def _loose(growing: Growing, loose: dict[str, Value], net: Net, index: int, position: int) -> Value:

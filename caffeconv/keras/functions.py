@@ -4,7 +4,6 @@ A model that is written as Python holds the source of those that it uses, as it 
 name (`CLASSES`); in a model that is written as an archive they are taken apart into Keras' own operations. So they use
 nothing but `ops` (`keras.ops`, or its like), `math`, Python's numbers and the operators of tensors, and their lines
 are as ruff would have them at 88 columns, too.
-
 Sources: the files of `src/caffe/layers` of Caffe 1.0, or of the fork that is named.
 """
 
@@ -18,8 +17,9 @@ from typing import Any
 __all__ = [
     "CLASSES", "absolute", "arg_max", "arg_max_of_sample", "average_pooling", "clip", "constant", "exponential",
     "flip", "hard_swish", "im2col", "interpolate", "logarithm", "lrn", "lrn_within", "lstm_unit", "max_pooling",
-    "mvn", "pad_lowest", "power", "reduction", "reorder_features", "reorganize", "reshape", "split", "swish",
-    "take_channels", "take_items", "threshold", "transpose", "weighted_pooling", "windows_of",
+    "mvn", "pad_lowest", "power", "prior_box", "reduction", "reorder_features", "reorganize", "reshape",
+    "roi_pooling", "split", "swish", "take_channels", "take_items", "threshold", "transpose", "weighted_pooling",
+    "windows_of",
 ]  # fmt: skip
 
 ops: Any = None
@@ -255,13 +255,7 @@ def interpolate(x, height, width, crop):
     return ops.einsum("bw,nawc->nabc", across, x)
 
 
-def im2col(
-    x,
-    kernel,
-    strides,
-    pads,
-    dilations,
-):
+def im2col(x, kernel, strides, pads, dilations):
     """Every value under a window as a channel: channel · kernel + place in the kernel."""
     x = ops.pad(x, ((0, 0), *((before, after) for before, after in pads), (0, 0)))
     sizes, channels = x.shape[1:-1], x.shape[-1]
@@ -276,13 +270,57 @@ def im2col(
             taken = [at * dilation + step for step in steps]
             part = ops.take(part, ops.convert_to_tensor(taken), axis=axis + 1)
         columns.append(part)
-    stacked = ops.stack(columns, axis=-1)
-    return ops.reshape(stacked, (-1, *columns[0].shape[1:-1], channels * len(places)))
+    shape = (-1, *columns[0].shape[1:-1], channels * len(places))
+    return ops.reshape(ops.stack(columns, axis=-1), shape)
 
 
 def take_items(x, indices):
     """Items of a batch, by their indices."""
     return ops.take(x, ops.cast(indices, "int32"), axis=0)
+
+
+def prior_box(x, image, sizes, clip, variances, steps, offset, image_size):
+    """(1, 2, boxes · 4): priors of each pixel of x, relative to the image, and their variances (SSD's prior_box_layer).
+
+    `sizes`, `steps` and `image_size` are along rows and columns, the latter two 0 where the shapes tell them.
+    """
+    rows, columns = x.shape[1:3]
+    height, width = (own or size for own, size in zip(image_size, image.shape[1:3]))
+    down, across = steps[0] or height / rows, steps[1] or width / columns
+    boxes = []
+    for row, column, box in itertools.product(range(rows), range(columns), sizes):
+        y, x = (row + offset) * down, (column + offset) * across
+        tall, wide = box[0] / 2, box[1] / 2
+        boxes += [(x - wide) / width, (y - tall) / height]
+        boxes += [(x + wide) / width, (y + tall) / height]
+    if clip:
+        boxes = [min(max(edge, 0.0), 1.0) for edge in boxes]
+    repeated = list(variances) * (len(boxes) // len(variances))
+    return ops.convert_to_tensor([[boxes, repeated]], dtype="float32")
+
+
+def roi_pooling(x, regions, pooled_h, pooled_w, spatial_scale):
+    """Maxima over parts of each region (item, left, top, right, bottom) of x, 0 beyond it (Fast R-CNN's layer)."""
+    lowest = -3.4028234663852886e38
+    regions = ops.reshape(regions, (-1, 5))
+    maps = ops.take(x, ops.cast(regions[:, 0], "int32"), axis=0)
+    edges = regions[:, 1:] * spatial_scale
+    edges = ops.sign(edges) * ops.floor(ops.abs(edges) + 0.5)
+    for axis, parts in ((1, pooled_h), (2, pooled_w)):
+        size = maps.shape[axis]
+        begin, end = edges[:, 2 - axis], edges[:, 4 - axis]
+        length = ops.maximum(end - begin + 1.0, 1.0) / parts
+        pixels = ops.convert_to_tensor([list(range(size))], dtype="float32")
+        pooled = []
+        for part in range(parts):
+            first = ops.expand_dims(ops.floor(length * part) + begin, 1)
+            behind = ops.expand_dims(ops.ceil(length * (part + 1)) + begin, 1)
+            inside = ops.logical_and(pixels >= first, pixels < behind)
+            shape = (-1, size, 1, 1) if axis == 1 else (-1, 1, size, 1)
+            inside = ops.reshape(inside, shape)
+            pooled.append(ops.max(ops.where(inside, maps, lowest), axis=axis))
+        maps = ops.stack(pooled, axis=axis)
+    return ops.where(maps > lowest, maps, 0.0)
 
 
 def lstm_unit(cell, gates, marks):
@@ -300,35 +338,13 @@ def constant(x, values):
 
 
 CLASSES: Mapping[str, Callable[..., Any]] = {
-    "Absolute": absolute,
-    "ArgMax": arg_max,
-    "ArgMaxOfSample": arg_max_of_sample,
-    "CaffeAveragePooling": average_pooling,
-    "CaffeMaxPooling": max_pooling,
-    "Clip": clip,
-    "Constant": constant,
-    "Exponential": exponential,
-    "Flip": flip,
-    "HardSwish": hard_swish,
-    "Im2col": im2col,
-    "Interpolate": interpolate,
-    "LRN": lrn,
-    "LRNWithin": lrn_within,
-    "LSTMUnit": lstm_unit,
-    "Logarithm": logarithm,
-    "MVN": mvn,
-    "PadLowest": pad_lowest,
-    "Power": power,
-    "Reduction": reduction,
-    "ReorderFeatures": reorder_features,
-    "Reorganize": reorganize,
-    "ReshapeAll": reshape,
-    "Split": split,
-    "Swish": swish,
-    "TakeAlong": take_channels,
-    "TakeItems": take_items,
-    "Threshold": threshold,
-    "TransposeAll": transpose,
-    "WeightedPooling": weighted_pooling,
-}
+    "Absolute": absolute, "ArgMax": arg_max, "ArgMaxOfSample": arg_max_of_sample,
+    "CaffeAveragePooling": average_pooling, "CaffeMaxPooling": max_pooling, "Clip": clip, "Constant": constant,
+    "Exponential": exponential, "Flip": flip, "HardSwish": hard_swish, "Im2col": im2col, "Interpolate": interpolate,
+    "LRN": lrn, "LRNWithin": lrn_within, "LSTMUnit": lstm_unit, "Logarithm": logarithm, "MVN": mvn,
+    "PadLowest": pad_lowest, "Power": power, "PriorBox": prior_box, "ROIPooling": roi_pooling, "Reduction": reduction,
+    "ReorderFeatures": reorder_features, "Reorganize": reorganize, "ReshapeAll": reshape, "Split": split,
+    "Swish": swish, "TakeAlong": take_channels, "TakeItems": take_items, "Threshold": threshold,
+    "TransposeAll": transpose, "WeightedPooling": weighted_pooling,
+}  # fmt: skip
 """Class of a written model -> what it computes."""

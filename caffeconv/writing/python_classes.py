@@ -18,12 +18,17 @@ else:  # Keras 2
         minimum, power, reshape, sigmoid = tf.minimum, tf.pow, tf.reshape, tf.sigmoid
         sqrt, stack, tanh, concatenate = tf.sqrt, tf.stack, tf.tanh, tf.concat
         matmul, convert_to_tensor = tf.matmul, tf.convert_to_tensor
+        ceil, floor, sign, where = tf.math.ceil, tf.floor, tf.sign, tf.where
+        logical_and = tf.logical_and
 
         def expand_dims(x, axis):
             return tf.expand_dims(x, axis)
 
         def flip(x, axis):
             return tf.reverse(x, [axis])
+
+        def max(x, axis, keepdims=False):
+            return tf.reduce_max(x, axis, keepdims)
 
         def mean(x, axis, keepdims=False):
             return tf.reduce_mean(x, axis, keepdims)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from caffeconv.model import Shape
 from caffeconv.net.shapes.axes import UNKNOWN, require_rank
@@ -13,7 +13,7 @@ from caffeconv.net.shapes.sizes import size_of
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
 
-__all__ = ["ROWS"]
+__all__ = ["ROWS", "aspect_ratios"]
 
 _MOST_RATIOS = 1000
 _OTHER_DIALECTS = ("fixed_size", "fixed_ratio", "density", "density_size")
@@ -33,20 +33,22 @@ def _prior_box(param: LayerParameter, bottoms: Shapes) -> Shapes:
     sizes, more = (len(each) if isinstance(each, tuple) else 1 for each in (least, most))
     if more not in (0, sizes):
         raise ValueError(f"{more} max_size for {sizes} min_size")
-    flip = optional(settings, "flip")
-    ratios = _ratios(optional(settings, "aspect_ratio") or (), flip is None or flip)
-    return (_priors(bottoms[0], ratios * sizes + more),)
+    return (_priors(bottoms[0], len(aspect_ratios(settings)) * sizes + more),)
 
 
-def _ratios(given: tuple[float, ...], flip: bool) -> int:
-    """How many different aspect ratios there are, 1 among them."""
+def aspect_ratios(settings: Any) -> list[float]:
+    """The different aspect ratios of a `PriorBox`, of which 1 is the first, with their inverses unless told otherwise.
+
+    Raises ValueError where there are too many to be true.
+    """
+    given, flip = optional(settings, "aspect_ratio") or (), optional(settings, "flip")
     if len(given) > _MOST_RATIOS:
         raise ValueError(f"more than {_MOST_RATIOS} aspect ratios")
     known = [1.0]
     for ratio in given:
         if all(abs(ratio - other) >= 1e-6 for other in known):
-            known += [ratio, 1 / ratio] if flip and ratio else [ratio]
-    return len(known)
+            known += [ratio, 1 / ratio] if flip is not False and ratio else [ratio]
+    return known
 
 
 def _prior_box_clustered(param: LayerParameter, bottoms: Shapes) -> Shapes:
