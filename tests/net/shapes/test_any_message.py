@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,11 +19,14 @@ from tests.support.shape_cases import IMAGE, Case
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
+    from caffeconv.model import MaybeShape
+
 HUGE = 2**31 - 1
 
 _SIZES = st.sampled_from([0, 1, 2, 3, 5, 7, 64, HUGE, 2**32 - 1])
 _SIGNED = st.sampled_from([-HUGE - 1, -5, -2, -1, 0, 1, 2, 3, 4, 64, HUGE])
 _SHAPES = st.lists(st.integers(1, 9), max_size=6).map(tuple) | st.sampled_from([IMAGE, (2, 3), (HUGE,)])
+_PARTIAL = st.lists(st.none() | st.integers(1, 9), max_size=6).map(tuple)
 _UNSIGNED_TYPES = (FieldDescriptor.TYPE_UINT32, FieldDescriptor.TYPE_UINT64)
 _FLOAT_TYPES = (FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_DOUBLE)
 
@@ -70,20 +75,63 @@ _PARAM_OF = {
 
 
 @st.composite
-def _layers(draw: st.DrawFn) -> tuple[LayerParameter, tuple[tuple[int, ...] | None, ...]]:
+def _layers(draw: st.DrawFn) -> tuple[LayerParameter, tuple[MaybeShape, ...]]:
     param = LayerParameter(type=draw(st.sampled_from(sorted(TABLE))))
     for name in _PARAM_OF[param.type][: draw(st.integers(1, 4))]:
         message = getattr(param, name)
         message.SetInParent()
         _fill(draw, message)
     param.top.extend(f"t{index}" for index in range(draw(st.integers(0, 4))))
-    return param, tuple(draw(st.lists(st.none() | _SHAPES, max_size=4)))
+    return param, tuple(draw(st.lists(st.none() | _SHAPES | _PARTIAL, max_size=4)))
 
 
-@settings(max_examples=600, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1500, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(_layers())
-def test_nothing_raises(layer: tuple[LayerParameter, tuple[tuple[int, ...] | None, ...]]) -> None:
-    param, bottoms = layer
+def test_nothing_raises(layer: tuple[LayerParameter, tuple[MaybeShape, ...]]) -> None:
+    assert_said(*layer)
+
+
+_RANKS: tuple[MaybeShape, ...] = (
+    (), (None,), (3,), (None, None), (2, 3), (2, 3, 4), (2, None, 4, 5), (1,) * 6, None
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_bottoms_of_any_rank(name: str) -> None:
+    """Every type over bottoms of too few axes, of too many, and of one rank beside another."""
+    for count in range(1, max(TABLE[name].bottoms, 2) + 1):
+        for bottoms in itertools.product(_RANKS if count < 3 else (*_RANKS[::4], IMAGE), repeat=count):
+            param = text_format.Parse(_PLAIN.get(name, ""), LayerParameter(type=name, top=["t0", "t1"]))
+            assert_said(param, bottoms)
+
+
+_PLAIN = {
+    "ArgMax": "argmax_param { axis: 0 }",
+    "ROIPooling": "roi_pooling_param { pooled_h: 7 pooled_w: 5 }",
+    "ROIAlign": "roi_align_param { pooled_h: 7 pooled_w: 5 }",
+    "PSROIPooling": "psroi_pooling_param { output_dim: 21 group_size: 7 }",
+    **dict.fromkeys(("Convolution", "Deconvolution"), "convolution_param { num_output: 4 kernel_size: 3 }"),
+    **dict.fromkeys(("InnerProduct", "FcRistretto"), "inner_product_param { num_output: 4 }"),
+    **dict.fromkeys(("LSTM", "RNN"), "recurrent_param { num_output: 4 }"),
+    "Pooling": "pooling_param { kernel_size: 3 }",
+    "PriorBox": "prior_box_param { min_size: 1 }",
+    "Permute": "permute_param { order: 3 }",
+    "SPP": "spp_param { pyramid_height: 2 }",
+    "Slice": "slice_param { slice_point: 1 }",
+}
+"""Parameters without which a layer of the type is refused before its bottoms are looked at."""
+
+
+def test_layers_that_once_raised() -> None:
+    argmax = Case("ArgMax", "argmax_param { axis: 0 }", ((),))
+    assert infer_top_shapes(argmax.param, argmax.bottoms)[2]
+    assert infer_top_shapes(Case("ArgMax", "", ((),)).param, ((),)).tops == (None,)
+    for name in ("ROIPooling", "ROIAlign", "PSROIPooling"):
+        tops, reason, refused = infer_top_shapes(Case(name, _PLAIN[name], (IMAGE, ())).param, (IMAGE, ()))
+        assert (tops, bool(reason), refused) == ((None,), True, True)
+
+
+def assert_said(param: LayerParameter, bottoms: tuple[MaybeShape, ...]) -> None:
     tops, reason, _ = infer_top_shapes(param, bottoms)
     assert len(tops) == len(param.top)
     assert reason is None or (reason and "\n" not in reason)

@@ -15,7 +15,7 @@ from tests.support.places import FIXTURES, SHARED
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from caffeconv.model import Shape
+    from caffeconv.model import MaybeShape
 
 FOUND = [
     *sorted(FIXTURES.glob("*/caffe.json")),
@@ -64,7 +64,7 @@ def test_layers_are_those_of_caffe(path: Path) -> None:
     if net.layers:
         pytest.skip("a net of the old form, which has to be upgraded first")
     params = _params(net)
-    known: dict[str, Shape | None] = {}
+    known: dict[str, MaybeShape] = {}
     for layer in said["layers"]:
         param = _param_of(layer, params)
         bottoms = tuple(known[name] for name in param.bottom)

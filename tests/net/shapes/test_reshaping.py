@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from caffeconv.model import whole
 from caffeconv.net.shapes import infer_top_shapes
 from tests.support.shape_cases import IMAGE, MATRIX, Case, shape_tests
 
@@ -54,6 +55,7 @@ def test_the_number_of_elements_stays() -> None:
     ):
         case = CASES[name]
         (bottom,), (top,) = case.bottoms, infer_top_shapes(case.param, case.bottoms)[0]
-        assert bottom is not None
-        assert top is not None
-        assert math.prod(bottom) == math.prod(top)
+        sizes = whole(bottom), whole(top)
+        assert sizes[0] is not None
+        assert sizes[1] is not None
+        assert math.prod(sizes[0]) == math.prod(sizes[1])
