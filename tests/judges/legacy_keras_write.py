@@ -83,10 +83,8 @@ def write_cases(into: Path) -> None:
         run = case.run
         assert layers[0]["caffe_layers"] == case.caffe_layers
         states = {"LSTM": 2, "RNN": 1}.get(run.type, 0)
-        if states:
-            runs = recurrent_runs(run, states)
-        else:
-            runs = [in_rows(x, y) for x, y in zip(*case.order(run), strict=True)]
+        whole = [] if states else [in_rows(x, y) for x, y in zip(*case.order(run), strict=True)]
+        runs = recurrent_runs(run, states) if states else whole
         for number, (inputs, outputs) in enumerate(runs):
             arrays.update({f"{case.id}|{number}|in|{i}": array for i, array in enumerate(inputs)})
             arrays.update({f"{case.id}|{number}|out|{i}": array for i, array in enumerate(outputs)})

@@ -95,18 +95,15 @@ def in_keras_order(array: Array, held: Held) -> Array:
 
 def in_caffes_order(array: Any, held: Held) -> Array:
     """The blob of Caffe's that is held so."""
-    array = np.asarray(array)
-    result: Array = array
-    if held.layout == "last" and array.ndim > 2:
-        result = np.moveaxis(array, -1, 1)
-        return result
+    result: Array = np.asarray(array)
     if held.layout != "flat":
         assert held.layout in ("axes", "last")
-        return result
-    places = flattened_channels_last(np.arange(array.shape[1])[np.newaxis], _whole(held.segments, array.shape[1]))
-    result = np.empty_like(array)
-    result[:, places[0]] = array
-    return result
+        return np.moveaxis(result, -1, 1) if held.layout == "last" and result.ndim > 2 else result
+    features = result.shape[1]
+    places = flattened_channels_last(np.arange(features)[np.newaxis], _whole(held.segments, features))
+    ordered = np.empty_like(result)
+    ordered[:, places[0]] = result
+    return ordered
 
 
 def _whole(segments: Sequence[PartialShape], features: int) -> list[tuple[int, ...]]:
