@@ -113,10 +113,14 @@ class Site:
         return self.growing.new_input(self.layer.tops[number], self.top(number), self.origins, self.axes_kept)
 
     def blocked(self, values: Sequence[Value], reason: str) -> tuple[Value, ...]:
-        """The values, of nodes that cannot be built for this reason; their weights are as they are."""
+        """The values, of nodes that cannot be built for this reason; their weights are as they are.
+
+        In the graph they stand directly behind the layer's bottoms, since what was to be between is part of the layer.
+        """
+        bottoms = tuple(value.edge for value in self.inputs)
         for value in values:
             node = self.growing.nodes[value.edge.node]
-            self.growing.nodes[value.edge.node] = dataclasses.replace(node, problem=reason)
+            self.growing.nodes[value.edge.node] = dataclasses.replace(node, problem=reason, inputs=bottoms)
         return tuple(Value(value.edge, Held("unknown", value.held.shape)) for value in values)
 
     # From one layout to another.

@@ -151,7 +151,8 @@ def weighted_pooling(x, pool_size, strides):
 
 def split(x, points, axis):
     """x, cut along an axis."""
-    return ops.split(x, list(points), axis=axis)
+    bounds = zip((0, *points), (*points, None))
+    return [x[(*[slice(None)] * axis, slice(*each))] for each in bounds]
 
 
 def take_channels(x, order, axis):
@@ -207,10 +208,8 @@ def arg_max_of_sample(x, top_k, out_max_val):
 def reduction(x, operation, axes, coeff):
     """The sum, the mean, the sum of magnitudes or that of squares over axes, times coeff."""
     axes = tuple(axes)
-    if operation == "ASUM":
-        x = ops.abs(x)
-    if operation == "SUMSQ":
-        x = x * x
+    if operation in ("ASUM", "SUMSQ"):
+        x = ops.abs(x) if operation == "ASUM" else x * x
     reduce = ops.mean if operation == "MEAN" else ops.sum
     return reduce(x, axis=axes) * coeff
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FUNCTION", "LOADING", "OPS", "REGISTER", "UNSUPPORTED", "WITH_WEIGHTS"]
+__all__ = ["FUNCTION", "LOADING", "OPS", "OUTPUT_SHAPES", "REGISTER", "UNSUPPORTED", "WITH_WEIGHTS"]
 
 OPS = '''
 if hasattr(keras, "ops"):
@@ -78,6 +78,14 @@ class Function(layers.Layer):
     def get_config(self):
         return {{**super().get_config(), **self.arguments}}
 '''.strip("\n").split("\n")
+
+OUTPUT_SHAPES = {
+    "ReshapeAll": """
+    def compute_output_shape(self, _):
+        return tuple(None if size == -1 else size for size in self.arguments["shape"])
+""".rstrip().split("\n"),
+}
+"""What Keras does not find out for every batch."""
 
 _NORMALIZE = f'''
 {REGISTER}
@@ -175,6 +183,11 @@ class MarkedLSTM(layers.Layer):
             return top
         return [top, ops.expand_dims(hidden, 0), ops.expand_dims(cell, 0)]
 
+    def compute_output_shape(self, shapes):
+        batch = shapes[0][1]
+        top, state = (self.steps, batch, self.units), (1, batch, self.units)
+        return [top, state, state] if self.exposed else top
+
     def get_config(self):
         own = {{"static": self.static, "exposed": self.exposed}}
         own.update(units=self.units, steps=self.steps)
@@ -219,6 +232,11 @@ class MarkedRNN(layers.Layer):
             outputs.append(hidden)
         top = ops.stack(outputs, axis=0)
         return [top, ops.expand_dims(hidden, 0)] if self.exposed else top
+
+    def compute_output_shape(self, shapes):
+        batch = shapes[0][1]
+        top = (self.steps, batch, self.units)
+        return [top, (1, batch, self.units)] if self.exposed else top
 
     def get_config(self):
         own = {{"static": self.static, "exposed": self.exposed}}

@@ -18,7 +18,7 @@ from caffeconv.keras import functions
 from caffeconv.keras.graph import Edge, Held, Model, Node, keras_shape
 from caffeconv.model import MaybeShape, Net, StrPath
 from caffeconv.writing.atomic import appearing
-from caffeconv.writing.python_classes import FUNCTION, LOADING, OPS, REGISTER, UNSUPPORTED, WITH_WEIGHTS
+from caffeconv.writing.python_classes import FUNCTION, LOADING, OPS, OUTPUT_SHAPES, REGISTER, UNSUPPORTED, WITH_WEIGHTS
 from caffeconv.writing.python_statements import exploded, literal, statement
 
 __all__ = ["keras_names", "python_source", "write_python"]
@@ -26,7 +26,8 @@ __all__ = ["keras_names", "python_source", "write_python"]
 _TAKEN = ("keras", "layers", "ops", "os", "sys", "tuple", "input_shape", "shape", "inputs", "outputs")
 """Words that build_model reads, or that stand for a module."""
 _BY_PLACE = ("filters", "kernel_size", "units")
-_SAFE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.-]*")
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+"""Names that every Keras takes on every backend; PyTorch has none with a dot."""
 
 
 def write_python(path: StrPath, net: Net, model: Model, stored: Mapping[str, str], weights: str) -> None:
@@ -47,7 +48,7 @@ def keras_names(nodes: Sequence[Node]) -> list[str]:
 def _keras_name(name: str) -> str:
     if _SAFE.fullmatch(name):
         return name
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip("_-") or "layer"
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name).lstrip("_-") or "layer"
 
 
 class _Names:
@@ -94,10 +95,9 @@ def python_source(net: Net, model: Model, stored: Mapping[str, str], weights: st
     groups = {
         each.name: stored[each.node.name] for each in named.values() if each.node.weights and not each.node.problem
     }
-    lines = [*_head(bool(classes or weighted), _imported(classes)), ""]
-    lines += _tables(
-        groups, weights, [stored[n.name] for n in model.nodes if n.weights and (n.problem or n.call is None)]
-    )
+    loaded = set(groups.values())
+    others = [stored[node.name] for node in model.nodes if node.weights and stored[node.name] not in loaded]
+    lines = [*_head(bool(classes or weighted), _imported(classes)), "", *_tables(groups, weights, others)]
     lines += ["", "", *_classes(classes, weighted, refused)]
     lines += [*_build_model(net, model, named), "", "", *LOADING]
     return "\n".join(lines).rstrip() + "\n"
@@ -108,7 +108,9 @@ def _needed(model: Model) -> list[int]:
     wanted = {value.edge.node for _, value in model.outputs}
     for number in reversed(range(len(model.nodes))):
         if number in wanted:
-            wanted.update(edge.node for edge in model.nodes[number].inputs)
+            node = model.nodes[number]
+            wanted.update(edge.node for edge in node.inputs)
+            wanted.update([] if node.twin is None else [node.twin])
     return sorted(wanted)
 
 
@@ -196,7 +198,8 @@ def _classes(names: Sequence[str], weighted: Sequence[str], refuses: bool) -> li
         function = functions.CLASSES[name]
         lines += [*inspect.getsource(function).rstrip().split("\n"), "", ""]
         doc = f"    compute = staticmethod({function.__name__})"
-        lines += [REGISTER, f"class {name}(Function):", f'    """See {function.__name__}."""', "", doc, "", ""]
+        lines += [REGISTER, f"class {name}(Function):", f'    """See {function.__name__}."""', "", doc]
+        lines += [*OUTPUT_SHAPES.get(name, ()), "", ""]
     for name in weighted:
         lines += [*WITH_WEIGHTS[name], "", ""]
     if refuses:
@@ -269,7 +272,8 @@ def _call(net: Net, each: _Named, named: Mapping[int, _Named]) -> Iterator[str]:
     target = ", ".join(each.variables)
     if node.part == "main" and node.origins:
         layer = net.layers[node.origins[0]]
-        yield f"    # {_in_ascii(layer.type)} {_shape_text(layer.top_shapes[0] if layer.top_shapes else None)}"
+        shape = _shape_text(layer.top_shapes[0] if layer.top_shapes else None)
+        yield f"    # {_in_ascii(layer.type)} {shape}".rstrip()
     if node.problem is not None or node.call is None:
         of = f"{net.layers[node.origins[0]].name} ({net.layers[node.origins[0]].type})" if node.origins else node.name
         facts = f"{of}: {node.problem or 'Keras has no such layer'}"

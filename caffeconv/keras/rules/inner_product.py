@@ -38,8 +38,9 @@ def _dense(layer: Layer, context: Context, weight: Array, transposed: bool, bias
     warnings: list[str] = []
     notes: tuple[str, ...] = ()
     axis = _settled_axis(axis, shape)
-    if axis == 0:
-        warnings.append("it multiplies the samples of a batch, too: in Keras make one row of the whole batch before it")
+    problem = "it multiplies the samples of a batch, too" if axis == 0 else None
+    if problem is not None:
+        warnings.append(f"{problem}: in Keras make one row of the whole batch before it")
     if segments is None:
         warnings.append(unknown_order(layer, "kernel is"))
     elif segments:
@@ -55,6 +56,7 @@ def _dense(layer: Layer, context: Context, weight: Array, transposed: bool, bias
         (kernel, *(vector("bias", blob) for blob in biases)),
         notes=notes,
         warnings=tuple(warnings),
+        problem=problem,
     )
 
 

@@ -73,5 +73,5 @@ def put_in(site: Site, arrived: Value, parts: Parts, rule: Rule) -> tuple[Value,
         edge = site.add(
             extra.keras, (edge,), weights=extra.weights, name=extra.name.removeprefix(f"{site.layer.name}_")
         )
-    edge = site.then(edge, parts.after, "after")
-    return (Value(edge, rule.held(site, 0)),)
+    tops = (Value(site.then(edge, parts.after, "after"), rule.held(site, 0)),)
+    return tops if parts.problem is None else site.blocked(tops, parts.problem)

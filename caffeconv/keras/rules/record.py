@@ -45,7 +45,8 @@ class Parts:
     """What a rule makes of a layer: a Keras layer and its arrays, in load order.
 
     `notes` say what was done that the Keras layer does not show, `warnings` what may be wrong. `extra` are further
-    Keras layers with weights that the one Caffe layer takes.
+    Keras layers with weights that the one Caffe layer takes. `problem` says why the Keras layer, which has a place for
+    the arrays, does not compute what Caffe does.
     """
 
     keras: KerasCall | None
@@ -55,6 +56,7 @@ class Parts:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     extra: tuple[LayerWeights, ...] = ()
+    problem: str | None = None
 
 
 def maps_held(site: Site, number: int) -> Held:

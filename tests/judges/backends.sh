@@ -1,0 +1,24 @@
+#!/bin/sh
+# Runs what computes with Keras 3 on its other backends: PyTorch, then JAX.
+#   PYTHON: an interpreter to make the virtual environment with, CACHE: where it is kept; arguments go to pytest
+set -eu
+
+if ! "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    echo "SKIPPED: Keras on PyTorch and JAX: the newest of them need Python 3.11"
+    exit 0
+fi
+
+made="$("$PYTHON" -c 'import sys; print(sys.version, sys.base_prefix)') $PWD $(cksum <setup.cfg)"
+venv="$CACHE/backends"
+if [ "$(cat "$venv/made" 2>/dev/null)" != "$made" ]; then
+    echo "installing PyTorch, JAX and Keras into $venv: this takes a few minutes"
+    "$PYTHON" -m venv --clear "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".[test,test-backends]"
+    echo "$made" >"$venv/made"
+fi
+
+for backend in torch jax; do
+    echo "== Keras on $backend =="
+    KERAS_BACKEND=$backend "$venv/bin/python" -m pytest \
+        tests/keras tests/writing/test_python_source.py tests/judges/test_models_in_keras.py "$@"
+done
