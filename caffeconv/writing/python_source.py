@@ -25,6 +25,8 @@ __all__ = ["keras_names", "python_source", "write_python"]
 
 _TAKEN = ("keras", "layers", "ops", "os", "sys", "tuple", "input_shape", "shape", "inputs", "outputs")
 """Words that build_model reads, or that stand for a module."""
+_LONGEST = 60
+"""Of a variable's name."""
 _BY_PLACE = ("filters", "kernel_size", "units")
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """Names that every Keras takes on every backend; PyTorch has none with a dot."""
@@ -122,7 +124,7 @@ def _named(model: Model) -> dict[int, _Named]:
     words = _Names(_TAKEN)
     named = {}
     for number, node, name in zip(numbers, nodes, keras_names(nodes), strict=True):
-        stem = re.sub(r"\W", "_", node.name, flags=re.ASCII).lower().strip("_") or "x"
+        stem = re.sub(r"\W", "_", node.name, flags=re.ASCII).lower().strip("_")[:_LONGEST] or "x"
         stem = f"x{stem}" if stem[0].isdigit() else f"{stem}_" if keyword.iskeyword(stem) else stem
         variables = tuple(
             words.free(stem if node.outputs == 1 else f"{stem}_{output}") for output in range(node.outputs)
