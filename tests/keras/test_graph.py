@@ -44,7 +44,7 @@ NOT_IN_KERAS = {
     "bias/two_bottoms": _NOT_BY_BATCH,
     "conv_axis/axis_2": "convolves behind axis 2, where Keras convolves behind the batch",
     "conv_axis/axis_minus_2": "convolves behind axis 2, where Keras convolves behind the batch",
-    "inner_product_axis/axis_0": "multiplies",
+    "inner_product_axis/axis_0": "it multiplies the samples of a batch, too",
     "parameter/addend": _LEARNED_ALONE,
     "parameter/line": _LEARNED_ALONE,
     "parameter/offsets": _LEARNED_ALONE,
