@@ -33,10 +33,14 @@ class Growing:
     nodes: list[Node] = dataclasses.field(default_factory=list)
     notes: list[Note] = dataclasses.field(default_factory=list)
     inputs: list[Value] = dataclasses.field(default_factory=list)
+    reordered: set[int] = dataclasses.field(default_factory=set)
+    """Nodes whose values are in Caffe's order because glue brought them there, on their way to other layers."""
 
     def add(self, node: Node) -> Edge:
         """A new node; its first output."""
         self.nodes.append(node)
+        if not node.weights and any(edge.node in self.reordered for edge in node.inputs):
+            self.reordered.add(len(self.nodes) - 1)
         return Edge(len(self.nodes) - 1)
 
     def new_input(self, name: str, shape: MaybeShape, origins: tuple[int, ...], axes_kept: bool) -> Value:
@@ -113,14 +117,15 @@ class Site:
         return self.growing.new_input(self.layer.tops[number], self.top(number), self.origins, self.axes_kept)
 
     def blocked(self, values: Sequence[Value], reason: str) -> tuple[Value, ...]:
-        """The values, of nodes that cannot be built for this reason; their weights are as they are.
+        """The values, of a layer that cannot be built for this reason; its weights are as they are.
 
         In the graph they stand directly behind the layer's bottoms, since what was to be between is part of the layer.
         """
-        bottoms = tuple(value.edge for value in self.inputs)
-        for value in values:
-            node = self.growing.nodes[value.edge.node]
-            self.growing.nodes[value.edge.node] = dataclasses.replace(node, problem=reason, inputs=bottoms)
+        bottoms, made = tuple(value.edge for value in self.inputs), {value.edge.node for value in values}
+        for number, node in enumerate(self.growing.nodes):
+            if node.origins == self.origins:
+                inputs = bottoms if number in made else node.inputs
+                self.growing.nodes[number] = dataclasses.replace(node, problem=reason, inputs=inputs)
         return tuple(Value(value.edge, Held("unknown", value.held.shape)) for value in values)
 
     # From one layout to another.
@@ -135,6 +140,10 @@ class Site:
             return value
         dims = (*range(2, rank), 1) if layout == "last" else (rank - 1, *range(1, rank - 1))
         moved = self.call("Permute", edge, part=part, name="permute", dims=dims)
+        if layout == "axes":
+            self.growing.reordered.add(moved.node)
+        else:
+            self.growing.reordered.discard(moved.node)
         return Value(moved, Held(layout, held.shape))
 
     def _in_caffes_order(self, value: Value, part: Part) -> Value:
@@ -144,13 +153,17 @@ class Site:
             return Value(edge, done)
         if len(held.segments) > 1:
             segments = tuple(held.segments)
-            return Value(self.call("ReorderFeatures", edge, part=part, name="reorder", segments=segments), done)
+            edge = self.call("ReorderFeatures", edge, part=part, name="reorder", segments=segments)
+            self.growing.reordered.add(edge.node)
+            return Value(edge, done)
         channels, *axes = held.segments[0]
         maps_shape = (*axes, channels)
         edge = self.call("Reshape", edge, part=part, name="maps", target_shape=target(maps_shape))
         rank = len(maps_shape) + 1
         edge = self.call("Permute", edge, part=part, name="permute", dims=(rank - 1, *range(1, rank - 1)))
-        return Value(self.call("Flatten", edge, part=part, name="flatten"), done)
+        edge = self.call("Flatten", edge, part=part, name="flatten")
+        self.growing.reordered.add(edge.node)
+        return Value(edge, done)
 
     def flattened(self, value: Value, part: Part = "before", name: str = "flatten") -> Value:
         """All axes but the first as one, as Keras flattens them; with `--flatten-order chw` as Caffe does."""

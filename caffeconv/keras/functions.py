@@ -122,9 +122,8 @@ def average_pooling(x, pool_size, strides, pads, ceil):
         widths.append((before, max(reach - size - before, after)))
         starts = range(0, windows * stride, stride)
         inside = [kernel / max(1, min(kernel, end - start)) for start in starts]
-        shape = (-1, *[1] * (len(pool_size) - axis))
         inside = ops.convert_to_tensor(inside, dtype="float32")
-        counts = counts * ops.reshape(inside, shape)
+        counts = counts * ops.reshape(inside, (-1, *[1] * (len(pool_size) - axis)))
     x = ops.pad(x, (*widths, (0, 0)))
     means = ops.average_pool(x, pool_size, strides=strides, padding="valid")
     return means * counts
@@ -142,8 +141,11 @@ def max_pooling(x, pool_size, strides, pads, ceil):
     return ops.max_pool(x, pool_size, strides=strides, padding="valid")
 
 
-def weighted_pooling(x, pool_size, strides):
+def weighted_pooling(x, pool_size, strides, ceil):
     """Σx² / Σx over windows: what stochastic pooling does when it is not trained."""
+    sizes = zip(x.shape[1:-1], pool_size, strides)
+    ends = [windows_of(*each, (0, 0), ceil, False)[1] - each[0] for each in sizes]
+    x = ops.pad(x, ((0, 0), *((0, max(end, 0)) for end in ends), (0, 0)))
     sums = ops.average_pool(x, pool_size, strides=strides, padding="valid")
     squares = ops.average_pool(x * x, pool_size, strides=strides, padding="valid")
     return squares / sums
@@ -241,10 +243,9 @@ def interpolate(x, height, width, crop):
         for place in range(new):
             at = place * (old - 1) / (new - 1) if new > 1 else 0.0
             low = min(int(at), old - 1)
-            high = min(low + 1, old - 1)
             row = [0.0] * whole
             row[begin + low] += 1 - (at - low)
-            row[begin + high] += at - low
+            row[begin + min(low + 1, old - 1)] += at - low
             table.append(row)
         return table
 

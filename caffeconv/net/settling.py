@@ -42,8 +42,8 @@ def _news(
             continue
         for name, source, known in zip(layer.bottoms, layer.sources, layer.bottom_shapes, strict=True):
             blob = name if source is None else source
-            if of_inputs and (known is not None or (source is not None and layers[source.layer].bottoms)):
-                continue
+            if of_inputs and (known is not None or source is None or layers[source.layer].bottoms):
+                continue  # what nobody makes lacks a layer, and that may have flattened maps
             merged = _merged(known, shape)
             if merged is not None and merged != known and told.get(blob) != merged:
                 yield blob, merged

@@ -193,8 +193,7 @@ def _classes(names: Sequence[str], weighted: Sequence[str], refuses: bool) -> li
     lines: list[str] = []
     if names:
         lines += [*FUNCTION, "", ""]
-    helpers = {"average_pooling", "max_pooling"} & {functions.CLASSES[name].__name__ for name in names}
-    if helpers:
+    if any("windows_of(" in _source_of(name) for name in names):
         lines += [*inspect.getsource(functions.windows_of).rstrip().split("\n"), "", ""]
     for name in names:
         function = functions.CLASSES[name]

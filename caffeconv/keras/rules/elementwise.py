@@ -92,7 +92,7 @@ def _spread(site: Site, axis: int) -> tuple[Value, Edge] | None:
     """The first bottom, and the second with an axis of size 1 wherever it has none, so that Keras repeats it."""
     first, second = site.inputs[:2]
     shape, other = first.held.shape, second.held.shape
-    if shape is None or other is None or axis % len(shape):
+    if shape is None or not other or axis % len(shape):
         return None
     if len(other) == len(shape):
         first, second = together(site, (first, second))

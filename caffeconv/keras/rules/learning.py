@@ -31,10 +31,16 @@ def learned(site: Site, rule: Rule) -> Sequence[Value]:
     twin: int | None = None
     for number, value in enumerate(inputs):
         arrived = rule.arrive(dataclasses.replace(site, inputs=(as_given(site, value, rule), *site.inputs[1:])))
-        context = Context(
-            segments_of(site.layer, rule.along, arrived.held), arrived.held, site.scale, site.options.depthwise
-        )
+        segments = segments_of(site.layer, rule.along, arrived.held)
+        if segments is None and site.layer.name in site.options.flatten_shapes:
+            segments = (site.options.flatten_shapes[site.layer.name],)  # those who reorder by it say whether it fits
+        context = Context(segments, arrived.held, site.scale, site.options.depthwise)
         parts = rule.convert(site.layer, context)
+        if rule.along and value.edge.node in site.growing.reordered:
+            site.warn(
+                "its arrays are in Caffe's order of axes: a model of your own must bring the maps before it into that "
+                "order, as the one that --format py writes does"
+            )
         if twin is None:
             tops = put_in(site, arrived, parts, rule)
             twin = next(

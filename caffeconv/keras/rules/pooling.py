@@ -59,12 +59,16 @@ def _pooled(site: Site, value: Value, method: int, windows: Windows, rounds_up: 
     strides, kernels = tuple(w.stride for w in windows), tuple(w.kernel for w in windows)
     pads = tuple(window.pad for window in windows)
     if method == _STOCHASTIC:
-        return site.call("WeightedPooling", value.edge, pool_size=kernels, strides=strides)
+        return site.call("WeightedPooling", value.edge, pool_size=kernels, strides=strides, ceil=rounds_up)
     name = "MaxPooling" if method == _MAX else "AveragePooling"
     if None in sizes or len(sizes) != axes:
         fits = not rounds_up or all(kernel == stride == 1 for kernel, stride in zip(kernels, strides, strict=True))
         if fits and not any(map(any, pads)):
             return site.call(f"{name}{axes}D", value.edge, **_arguments(windows))
+        site.warn(
+            f"pools maps of a size that is not known, by a custom layer, Caffe{name}, which --format py writes; "
+            "--input-shape may let a layer of Keras do"
+        )
         return site.call(f"Caffe{name}", value.edge, pool_size=kernels, strides=strides, pads=pads, ceil=rounds_up)
     known: Shape = tuple(size for size in sizes if size is not None)
     pooled = [_pooled_size(*each, rounds_up, any(map(any, pads))) for each in zip(windows, known, strict=True)]
