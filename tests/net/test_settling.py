@@ -177,7 +177,7 @@ class TestInputs:
     def test_one_that_a_product_reads(self, more: str, kernel: tuple[int, ...], shape: MaybeShape) -> None:
         text = layer_text("fc", "InnerProduct", "x", more=f"inner_product_param {{ num_output: 4 {more} }}")
         weights = [("fc", [values(*kernel), values(4)])]
-        assert net_of(text, weights).layers[0].bottom_shapes == (shape,)
+        assert net_of(text, weights).layers[0].bottom_shapes == (None,), "nobody makes it: a layer lacks before it"
         assert shapes(net_of(layer_text("i", "Input", tops="x") + text, weights))["x"] == shape
 
     def test_a_convolution_knows_better(self) -> None:

@@ -32,6 +32,7 @@ def caffeconv(*arguments: str | Path) -> Outcome:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
         main([str(argument) for argument in arguments], prog_name="caffeconv")
+    assert isinstance(ended.value.code, int)
     return Outcome(ended.value.code, out.getvalue(), err.getvalue())
 
 
