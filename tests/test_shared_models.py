@@ -29,10 +29,7 @@ WITHOUT_WEIGHTS = {
 
 UNTRACED = "the order of its inputs cannot be known"
 STICKS_OUT = "pools as no layer of Keras does: its last windows stick out"
-SIZE_UNKNOWN = "pools maps of a size that is not known"
 WARNINGS = {
-    "h5_cmsisnn_cifar10_m4": [f"{pool}: {SIZE_UNKNOWN}" for pool in ("pool1", "pool2", "pool3")],
-    "lenet_compress_gongcheng": [f"{pool}: {SIZE_UNKNOWN}" for pool in ("pool1", "pool2")],
     "mtcnn_kpzhang_det2": ["weights of layers that the prototxt does not have are left out: conv5-3"],
     "mxnet2caffe_residual": [
         'fc: no layer makes its bottom "flatten", shapes are unknown from here on',

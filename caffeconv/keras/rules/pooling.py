@@ -65,7 +65,7 @@ def _pooled(site: Site, value: Value, method: int, windows: Windows, rounds_up: 
         fits = not rounds_up or all(kernel == stride == 1 for kernel, stride in zip(kernels, strides, strict=True))
         if fits and not any(map(any, pads)):
             return site.call(f"{name}{axes}D", value.edge, **_arguments(windows))
-        site.warn(
+        site.note(
             f"pools maps of a size that is not known, by a custom layer, Caffe{name}, which --format py writes; "
             "--input-shape may let a layer of Keras do"
         )
