@@ -50,7 +50,7 @@ def assembled(net: Net, options: Options) -> Model:
             layer, origins, inputs, options, growing,
             scale=None if scale is None else net.layers[scale], axes_kept=_keeps_axes(net, index),
         )  # fmt: skip
-        for top, value in enumerate(_tops(site)):
+        for top, value in enumerate(_tops(site)[: len(layer.tops)]):
             values[Source(index, top)] = value
     return _finished(net, growing, values)
 

@@ -12,7 +12,7 @@ from caffeconv.keras.building import Options
 from caffeconv.model import Array
 from tests.support.described_models import assert_close
 from tests.support.graph_runs import blobs, computed
-from tests.support.net_builder import filled, input_text, layer_text, values
+from tests.support.net_builder import filled, input_text, layer_text, net_of, values
 
 X = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype("f4")
 V = np.random.default_rng(1).normal(size=(2, 60)).astype("f4")
@@ -334,3 +334,12 @@ def test_says_what_keras_cannot_compute(text: str, problem: str) -> None:
     assert said.startswith(problem)
     assert model.nodes[-1].problem == said
     assert [edge.node for edge in model.nodes[-1].inputs] == [0] * len(net.layers[-1].bottoms)
+
+
+def test_a_layer_without_blobs_around_it_keeps_its_arrays() -> None:
+    """As in a caffemodel of which only names and arrays were kept."""
+    net = net_of('layer { name: "fc" type: "InnerProduct" }', [("fc", [values(4, 9), values(4)])])
+    model = assembled(net, Options())
+    (node,) = (node for node in model.nodes if node.weights)
+    assert [weight.array.shape for weight in node.weights] == [(9, 4), (4,)]
+    assert model.outputs == ()
