@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs what computes with Keras 3 on its other backends: PyTorch, then JAX.
+# Runs the models that are written as Python on the other backends of Keras 3: PyTorch, then JAX.
 #   PYTHON: an interpreter to make the virtual environment with, CACHE: where it is kept; arguments go to pytest
 set -eu
 
@@ -20,5 +20,5 @@ fi
 for backend in torch jax; do
     echo "== Keras on $backend =="
     KERAS_BACKEND=$backend "$venv/bin/python" -m pytest \
-        tests/keras tests/writing/test_python_source.py tests/judges/test_models_in_keras.py "$@"
+        tests/writing/test_python_source.py tests/judges/test_models_in_keras.py "$@"
 done
