@@ -1,0 +1,277 @@
+"""The graph as Keras 3 stores it: layers and operations of its own alone, each with what it is called with.
+
+What the functions of `functions` compute, and the classes with weights that a model in Python brings along, is taken
+apart into operations by calling it with tensors that record what is done to them.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from caffeconv.errors import UnsupportedError
+from caffeconv.keras import functions
+from caffeconv.keras.graph import Edge, Held, Model, Node, keras_shape, needed_nodes
+from caffeconv.model import MaybeShape, Net
+from caffeconv.writing.keras_operations import Operations, Step, Tensor
+from caffeconv.writing.unique_names import Names, keras_names, model_name
+from caffeconv.writing.weighted_operations import WITH_WEIGHTS
+
+__all__ = ["archive_config", "archive_steps", "snake_case", "weight_order"]
+
+_AS_THEY_COME = ("Activation", "BatchNormalization", "Dropout", "ELU", "PReLU", "ReLU", "Rescaling", "Softmax")
+"""Layers whose outputs have the shape of their inputs."""
+
+
+def archive_steps(net: Net, model: Model) -> tuple[list[Step], list[Tensor], list[Tensor]]:
+    """The steps of a model, in the order in which they are computed, its inputs, and its outputs.
+
+    Raises:
+        UnsupportedError: a layer that the outputs are made of has no form in Keras' own layers and operations.
+    """
+    numbers = needed_nodes(model)
+    nodes = {number: model.nodes[number] for number in numbers}
+    names = dict(zip(numbers, keras_names(list(nodes.values())), strict=True))
+    held = {value.edge: value.held for value in (*model.values.values(), *model.inputs)}
+    ops = Operations()
+    made: dict[int, list[Tensor]] = {}
+    first: dict[int, Step] = {}
+    for number, node in nodes.items():
+        values = [made[edge.node][edge.output] for edge in node.inputs]
+        shapes = [_shape(held.get(Edge(number, output)), node, values) for output in range(node.outputs)]
+        try:
+            if node.twin in first:
+                made[number] = ops.again(first[node.twin], _one_or_more(values), shapes)
+            else:
+                made[number] = _taken_apart(ops, node, names[number], values, shapes)
+        except UnsupportedError as error:
+            raise UnsupportedError(f"{_whose(net, node)}: {error}; use --format py for this net") from None
+        if node.weights and made[number][0].step.weights:
+            first[number] = made[number][0].step
+    inputs = [made[value.edge.node][0] for value in model.inputs if value.edge.node in made]
+    outputs = [made[value.edge.node][value.edge.output] for _, value in model.outputs]
+    if not inputs or not outputs:
+        raise UnsupportedError("the net has no inputs or no outputs, and Keras has no such model")
+    _rename_layers(ops.steps)
+    return ops.steps, inputs, outputs
+
+
+def _whose(net: Net, node: Node) -> str:
+    if not node.origins:
+        return node.name
+    layer = net.layers[node.origins[0]]
+    return f"{layer.name} ({layer.type})"
+
+
+def _one_or_more(values: list[Tensor]) -> Any:
+    return values[0] if len(values) == 1 else values
+
+
+def _taken_apart(
+    ops: Operations, node: Node, name: str, values: list[Tensor], shapes: Sequence[MaybeShape]
+) -> list[Tensor]:
+    """What a node gives."""
+    call = node.built or node.call
+    if node.problem is not None or call is None:
+        raise UnsupportedError(node.problem or "Keras has no such layer")
+    arguments = dict(call.arguments)
+    if node.part == "input":
+        return _input(ops, name, shapes[0])
+    function = WITH_WEIGHTS.get(call.class_name)
+    if function is None and call.class_name not in functions.CLASSES:
+        return ops.layer(call.class_name, _one_or_more(values), shapes, name, node.weights, **arguments)
+    try:
+        if function is not None:
+            given = function(ops, name, {weight.name: weight for weight in node.weights}, values, **arguments)
+        else:
+            given = _bound(functions.CLASSES[call.class_name], ops)(*values, **arguments)
+    except TypeError:
+        # Sizes are reckoned with; where one is None, that is what cannot be done.
+        if all(value.sizes is not None and None not in value.sizes[1:] for value in values):
+            raise
+        raise UnsupportedError("the sizes of its bottom are not all known") from None
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+def _bound(function: Callable[..., Any], ops: Operations) -> Callable[..., Any]:
+    """The function, computing with these operations."""
+    assert isinstance(function, types.FunctionType)
+    return types.FunctionType(
+        function.__code__, {**vars(functions), "ops": ops}, function.__name__, function.__defaults__
+    )  # fmt: skip
+
+
+def _input(ops: Operations, name: str, shape: MaybeShape) -> list[Tensor]:
+    if shape is None or shape[-1] is None:
+        raise UnsupportedError("an input whose number of axes and channels the net does not tell (give --input-shape)")
+    return ops.layer("InputLayer", None, [shape], name, batch_shape=list(shape), dtype="float32")
+
+
+def _shape(held: Held | None, node: Node, values: Sequence[Tensor]) -> MaybeShape:
+    """What is known of an output's shape, the batch left open: for layers, from Caffe or else from their inputs."""
+    call = node.built or node.call
+    first = values[0].sizes if values else None
+    arguments = dict(call.arguments) if call is not None else {}
+    if first is not None and call is not None and call.class_name in _AS_THEY_COME:
+        return first
+    if first is not None and call is not None and call.class_name == "Dense":
+        return (*first[:-1], arguments["units"])
+    shape = keras_shape(held) if held is not None and held.layout != "unknown" else None
+    if shape:
+        return (None, *shape[1:])
+    if first is None or call is None:
+        return None
+    if call.class_name == "Permute":
+        return (first[0], *(first[axis] for axis in arguments["dims"]))
+    if call.class_name == "Reshape" and -1 not in arguments["target_shape"]:
+        return (first[0], *arguments["target_shape"])
+    if call.class_name.startswith("ZeroPadding"):
+        pads = _pads(arguments["padding"], len(first) - 2)
+        return (first[0], *(n and n + sum(pad) for n, pad in zip(first[1:-1], pads, strict=True)), first[-1])
+    return None
+
+
+def _pads(padding: Any, axes: int) -> Sequence[Sequence[int]]:
+    """As pairs: one number for all, a number or a pair for each axis, or the one pair of the one axis."""
+    if isinstance(padding, int):
+        return [(padding, padding)] * axes
+    if axes == 1:
+        return [padding]
+    return [(each, each) if isinstance(each, int) else each for each in padding]
+
+
+def _rename_layers(steps: Sequence[Step]) -> None:
+    """Makes names unique, and none of those that Keras gives to operations when it loads them: `pad`, `pad_1`, …"""
+    kinds = "|".join({snake_case(step.class_name) for step in steps if step.name is None})
+    names = Names()
+    for step in steps:
+        if step.name is not None:
+            is_taken = kinds and re.fullmatch(rf"({kinds})(_\d+)?", step.name.lower())
+            step.name = names.free(f"{step.name}_layer" if is_taken else step.name)
+
+
+def snake_case(class_name: str) -> str:
+    """`Conv2DTranspose` -> `conv2d_transpose`, as Keras does it."""
+    name = re.sub(r"\W+", "", class_name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def archive_config(
+    model: Model, steps: Sequence[Step], inputs: Sequence[Tensor], outputs: Sequence[Tensor]
+) -> dict[str, Any]:
+    """The content of config.json."""
+    keys = _keys(steps)
+    config = {
+        "name": model_name(model.name),
+        "trainable": True,
+        "layers": [_layer(step, keys) for step in steps],
+        "input_layers": [_history(tensor, keys) for tensor in inputs],
+        "output_layers": [_history(tensor, keys) for tensor in outputs],
+    }
+    return {
+        "module": "keras.src.models.functional",
+        "class_name": "Functional",
+        "config": config,
+        "registered_name": "Functional",
+        "build_config": {"input_shape": None},
+    }
+
+
+def _keys(steps: Sequence[Step]) -> dict[Step, str]:
+    """A name for each step: of a layer its own, of an operation the one that Keras will give it."""
+    counts: dict[str, int] = {}
+    keys = {}
+    for step in steps:
+        if step.name is not None:
+            keys[step] = step.name
+            continue
+        kind = snake_case(step.class_name)
+        keys[step] = f"{kind}_{counts[kind]}" if kind in counts else kind
+        counts[kind] = counts.get(kind, 0) + 1
+    return keys
+
+
+def _layer(step: Step, keys: Mapping[Step, str]) -> dict[str, Any]:
+    named = {} if step.name is None else {"name": step.name}
+    nodes = [{"args": [_argument(each, keys) for each in call], "kwargs": {}} for call in step.calls if call]
+    return {
+        "module": step.module,
+        "class_name": step.class_name,
+        "config": {**named, **step.config},
+        "registered_name": step.class_name if step.name is None else None,
+        "name": keys[step],
+        "inbound_nodes": nodes,
+    }
+
+
+def _argument(value: Any, keys: Mapping[Step, str]) -> Any:
+    if isinstance(value, list):
+        return [_argument(each, keys) for each in value]
+    if isinstance(value, Tensor):
+        shape = [None] if value.sizes is None else list(value.sizes)
+        config = {"shape": shape, "dtype": value.dtype, "keras_history": _history(value, keys)}
+        return {"class_name": "__keras_tensor__", "config": config}
+    if isinstance(value, np.ndarray):
+        return {"class_name": "__numpy__", "config": {"value": value.tolist(), "dtype": value.dtype.name}}
+    return value
+
+
+def _history(tensor: Tensor, keys: Mapping[Step, str]) -> list[Any]:
+    return [keys[tensor.step], tensor.call, tensor.output]
+
+
+def weight_order(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Step]:
+    """The steps in the order of Keras' `model.layers`, by which its files of weights tell layers of a class apart.
+
+    By depth, which is the longest way to an output, and where that is the same, as they are met on the way back from
+    the outputs.
+    """
+    met: dict[Step, int] = {}
+    calls = list(_calls_by_depth(outputs, met))
+    depths: dict[tuple[Step, int], int] = {}
+    deepest: dict[Step, int] = {}
+    for step, call in reversed(calls):
+        depth = max(depths.get((step, call), 0), deepest.get(step, 0))
+        deepest[step] = depths[step, call] = depth
+        for tensor in _tensors(step.calls[call]):
+            before = tensor.step, tensor.call
+            depths[before] = max(depths.get(before, 0), depth + 1)
+    for tensor in inputs:
+        deepest.setdefault(tensor.step, 0)
+        met.setdefault(tensor.step, -1)
+    return sorted(deepest, key=lambda step: (-deepest[step], met[step]))
+
+
+def _calls_by_depth(outputs: Sequence[Tensor], met: dict[Step, int]) -> Iterator[tuple[Step, int]]:
+    """Every call, behind those that it needs, depth first from the outputs; steps are numbered in `met` on the way."""
+    done: set[tuple[Step, int]] = set()
+    for output in outputs:
+        way = [(output.step, output.call)]
+        todo = [iter(_tensors(output.step.calls[output.call]))]
+        if way[0] in done:
+            continue
+        met.setdefault(output.step, len(met))
+        while way:
+            for tensor in todo[-1]:
+                if (tensor.step, tensor.call) not in done:
+                    met.setdefault(tensor.step, len(met))
+                    way.append((tensor.step, tensor.call))
+                    todo.append(iter(_tensors(tensor.step.calls[tensor.call])))
+                    break
+            else:
+                todo.pop()
+                done.add(way[-1])
+                yield way.pop()
+
+
+def _tensors(arguments: Sequence[Any]) -> Iterator[Tensor]:
+    for each in arguments:
+        if isinstance(each, Tensor):
+            yield each
+        elif isinstance(each, list):
+            yield from _tensors(each)
