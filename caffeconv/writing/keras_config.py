@@ -84,6 +84,7 @@ def _taken_apart(
     function = WITH_WEIGHTS.get(call.class_name)
     if function is None and call.class_name not in functions.CLASSES:
         return ops.layer(call.class_name, _one_or_more(values), shapes, name, node.weights, **arguments)
+    ops.place = name
     try:
         if function is not None:
             given = function(ops, name, {weight.name: weight for weight in node.weights}, values, **arguments)

@@ -25,7 +25,7 @@ __all__ = ["Operations", "Step", "Tensor"]
 
 Operand: TypeAlias = "Tensor | Array | float"
 
-_HOMES = {"AveragePool": "nn", "MaxPool": "nn", "Sigmoid": "nn", "TopK": "math", "Cast": "core"}
+_HOMES = {"Sigmoid": "nn", "TopK": "math", "Cast": "core"}
 """Modules of `keras.src.ops` other than `numpy`."""
 
 
@@ -96,11 +96,13 @@ def _broadcast(*shapes: MaybeShape) -> MaybeShape:
 class Operations:
     """`ops` for functions of tensors; what they call is in `steps`. What is like `keras.ops` has no words of its own.
 
-    The functions raise UnsupportedError where they need a size that is not known.
+    The functions raise UnsupportedError where they need a size that is not known. `place` is the name of the node that
+    is taken apart, after which its layers are called.
     """
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
+        self.place = ""
 
     def layer(
         self, class_name: str, value: Any, shapes: Sequence[MaybeShape], name: str, weights: Sequence[Weight] = (),
@@ -216,11 +218,11 @@ class Operations:
 
     def average_pool(self, x: Tensor, size: Any, strides: Any, padding: str) -> Tensor:
         """Windows that lie inside."""
-        return self._pool("AveragePool", x, size, strides, padding)
+        return self._pool("AveragePooling", x, size, strides, padding)
 
     def max_pool(self, x: Tensor, size: Any, strides: Any, padding: str) -> Tensor:
         """Windows that lie inside."""
-        return self._pool("MaxPool", x, size, strides, padding)
+        return self._pool("MaxPooling", x, size, strides, padding)
 
     def _pool(self, class_name: str, x: Tensor, size: Any, strides: Any, padding: str) -> Tensor:
         axes = len(x.shape) - 2
@@ -232,8 +234,10 @@ class Operations:
             for n, kernel, step in zip(x.shape[1:-1], kernels, steps, strict=True)
         )  # fmt: skip
         shape = (x.shape[0], *pooled, x.shape[-1])
-        config = {"pool_size": kernels, "strides": steps, "padding": padding, "data_format": "channels_last"}
-        return self._call(class_name, [x], shape, config)
+        # The operations do without pairs that were stored as lists on no backend but TensorFlow, the layers on all.
+        return self.layer(
+            f"{class_name}{axes}D", x, [shape], f"{self.place}_pool", pool_size=kernels, strides=steps, padding=padding
+        )[0]
 
     def mean(self, x: Tensor, axis: Sequence[int], keepdims: bool = False) -> Tensor:
         """Over axes."""
