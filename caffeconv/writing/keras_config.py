@@ -6,6 +6,7 @@ apart into operations by calling it with tensors that record what is done to the
 
 from __future__ import annotations
 
+import math
 import re
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 
 from caffeconv.errors import UnsupportedError
 from caffeconv.keras import functions
+from caffeconv.keras.building import product
 from caffeconv.keras.graph import Edge, Held, Model, Node, keras_shape, needed_nodes
 from caffeconv.model import MaybeShape, Net
 from caffeconv.writing.keras_operations import Operations, Step, Tensor
@@ -83,6 +85,10 @@ def _taken_apart(
         return _input(ops, name, shapes[0])
     function = WITH_WEIGHTS.get(call.class_name)
     if function is None and call.class_name not in functions.CLASSES:
+        if call.class_name == "Dense" and values[0].sizes is not None:
+            _check_features(node, values[0].sizes[-1])
+        if call.class_name == "Rescaling":
+            arguments.setdefault("offset", 0.0)  # looked for by its `from_config`, without a default
         return ops.layer(call.class_name, _one_or_more(values), shapes, name, node.weights, **arguments)
     ops.place = name
     try:
@@ -98,6 +104,13 @@ def _taken_apart(
     return list(given) if isinstance(given, list | tuple) else [given]
 
 
+def _check_features(node: Node, given: int | None) -> None:
+    """A file whose kernel does not fit what it is multiplied with would be written, and not load."""
+    taken = node.weights[0].shape[0] if node.weights else given
+    if given not in (None, taken):
+        raise UnsupportedError(f"its kernel takes {taken} values, of which its bottom has {given}")
+
+
 def _bound(function: Callable[..., Any], ops: Operations) -> Callable[..., Any]:
     """The function, computing with these operations."""
     assert isinstance(function, types.FunctionType)
@@ -107,7 +120,7 @@ def _bound(function: Callable[..., Any], ops: Operations) -> Callable[..., Any]:
 
 
 def _input(ops: Operations, name: str, shape: MaybeShape) -> list[Tensor]:
-    if shape is None or shape[-1] is None:
+    if shape is None or None in shape[-1:] and len(shape) > 1:
         raise UnsupportedError("an input whose number of axes and channels the net does not tell (give --input-shape)")
     return ops.layer("InputLayer", None, [shape], name, batch_shape=list(shape), dtype="float32")
 
@@ -122,18 +135,27 @@ def _shape(held: Held | None, node: Node, values: Sequence[Tensor]) -> MaybeShap
     if first is not None and call is not None and call.class_name == "Dense":
         return (*first[:-1], arguments["units"])
     shape = keras_shape(held) if held is not None and held.layout != "unknown" else None
-    if shape:
+    if shape is not None:
         return (None, *shape[1:])
     if first is None or call is None:
         return None
     if call.class_name == "Permute":
         return (first[0], *(first[axis] for axis in arguments["dims"]))
-    if call.class_name == "Reshape" and -1 not in arguments["target_shape"]:
-        return (first[0], *arguments["target_shape"])
+    if call.class_name == "Flatten":
+        return (first[0], product(first[1:]))
+    if call.class_name == "Reshape":
+        return (first[0], *_without_unknown(arguments["target_shape"], product(first[1:])))
     if call.class_name.startswith("ZeroPadding"):
         pads = _pads(arguments["padding"], len(first) - 2)
         return (first[0], *(n and n + sum(pad) for n, pad in zip(first[1:-1], pads, strict=True)), first[-1])
     return None
+
+
+def _without_unknown(target: Sequence[int], size: int | None) -> Iterator[int | None]:
+    """The shape, with what -1 stands for among so many values."""
+    rest = math.prod(each for each in target if each != -1)
+    for each in target:
+        yield each if each != -1 else None if size is None or not rest else size // rest
 
 
 def _pads(padding: Any, axes: int) -> Sequence[Sequence[int]]:
