@@ -12,7 +12,19 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from caffeconv.model import KerasCall, MaybeShape, Note, PartialShape, Source, Weight
 
-__all__ = ["UNKNOWN", "Edge", "Held", "Layout", "Model", "Node", "Part", "Value", "is_reordered", "keras_shape", "needed_nodes"]
+__all__ = [
+    "UNKNOWN",
+    "Edge",
+    "Held",
+    "Layout",
+    "Model",
+    "Node",
+    "Part",
+    "Value",
+    "is_reordered",
+    "keras_shape",
+    "needed_nodes",
+]
 
 Layout: TypeAlias = Literal["last", "axes", "flat", "unknown"]
 Part: TypeAlias = Literal["input", "before", "main", "after", "glue"]

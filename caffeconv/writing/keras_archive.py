@@ -11,11 +11,13 @@ so it loads in safe mode. The same net gives the same bytes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from h5py import h5g
 
@@ -28,7 +30,7 @@ from caffeconv.writing.keras_operations import Step
 from caffeconv.writing.offsets import writes_at
 from caffeconv.writing.tiles import Piece, Progress, copy_pieces
 
-__all__ = ["write_keras_archive"]
+__all__ = ["archiving", "write_keras_archive"]
 
 _METADATA = {"keras_version": "3.0.0", "date_saved": "2024-01-01@00:00:00"}
 _WITH_CELLS = ("LSTM", "SimpleRNN")
@@ -37,7 +39,16 @@ _CHUNK = 2**20  # bytes
 
 
 def write_keras_archive(path: StrPath, net: Net, model: Model, *, progress: Progress | None = None) -> None:
-    """Write a model with its weights; `progress` takes the number of bytes of weights written so far.
+    """Write a model with its weights, as `archiving` does."""
+    with archiving(path, net, model, progress=progress):
+        pass
+
+
+@contextlib.contextmanager
+def archiving(path: StrPath, net: Net, model: Model, *, progress: Progress | None = None) -> Iterator[None]:
+    """Write a model with its weights to a file that appears when the block ends well, and only then.
+
+    `progress` takes the number of bytes of weights written so far.
 
     Raises UnsupportedError, naming the layer, where Keras' own layers and operations do not make what the net
     computes, and WriteError when the file cannot be written; what was at `path` is still there then.
@@ -45,21 +56,31 @@ def write_keras_archive(path: StrPath, net: Net, model: Model, *, progress: Prog
     steps, inputs, outputs = archive_steps(net, model)
     config = archive_config(model, steps, inputs, outputs)
     weights = list(_places(weight_order(inputs, outputs)))
-    with replacing(path) as temporary, beside(temporary) as stored:
-        try:
-            pieces = _write_structure(stored, weights)
-        except RuntimeError as error:
-            # What HDF5 says of a full disk is of this kind, too.
-            raise OSError(str(error)) from error
-        with stored.open("rb+", buffering=0) as file:
-            copy_pieces(pieces, writes_at(file.fileno()), progress=progress)
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr(_member("metadata.json"), _JSON.encode(_METADATA))
-            archive.writestr(_member("config.json"), _JSON.encode(config))
-            member = _member("model.weights.h5")
-            member.file_size = stored.stat().st_size
-            with stored.open("rb") as source, archive.open(member, "w") as target:
-                shutil.copyfileobj(source, target, _CHUNK)
+    with replacing(path) as temporary:
+        with beside(temporary) as stored:
+            _write_weights(stored, weights, progress)
+            _write_members(temporary, config, stored)
+        yield
+
+
+def _write_weights(path: Path, weights: Sequence[tuple[str, Weight]], progress: Progress | None) -> None:
+    try:
+        pieces = _write_structure(path, weights)
+    except RuntimeError as error:
+        # What HDF5 says of a full disk is of this kind, too.
+        raise OSError(str(error)) from error
+    with path.open("rb+", buffering=0) as file:
+        copy_pieces(pieces, writes_at(file.fileno()), progress=progress)
+
+
+def _write_members(path: Path, config: dict[str, Any], weights: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(_member("metadata.json"), _JSON.encode(_METADATA))
+        archive.writestr(_member("config.json"), _JSON.encode(config))
+        member = _member("model.weights.h5")
+        member.file_size = weights.stat().st_size  # beyond 4 GB a member begins otherwise
+        with weights.open("rb") as source, archive.open(member, "w") as target:
+            shutil.copyfileobj(source, target, _CHUNK)
 
 
 def _places(steps: Sequence[Step]) -> Iterator[tuple[str, Weight]]:

@@ -120,7 +120,7 @@ def _bound(function: Callable[..., Any], ops: Operations) -> Callable[..., Any]:
 
 
 def _input(ops: Operations, name: str, shape: MaybeShape) -> list[Tensor]:
-    if shape is None or None in shape[-1:] and len(shape) > 1:
+    if shape is None or (None in shape[-1:] and len(shape) > 1):
         raise UnsupportedError("an input whose number of axes and channels the net does not tell (give --input-shape)")
     return ops.layer("InputLayer", None, [shape], name, batch_shape=list(shape), dtype="float32")
 
