@@ -55,7 +55,7 @@ def archiving(path: StrPath, net: Net, model: Model, *, progress: Progress | Non
     """
     steps, inputs, outputs = archive_steps(net, model)
     config = archive_config(model, steps, inputs, outputs)
-    weights = list(_places(weight_order(inputs, outputs)))
+    weights = list(_places(weight_order(outputs)))
     with replacing(path) as temporary:
         with beside(temporary) as stored:
             _write_weights(stored, weights, progress)

@@ -55,11 +55,21 @@ def archive_steps(net: Net, model: Model) -> tuple[list[Step], list[Tensor], lis
         if node.weights and made[number][0].step.weights:
             first[number] = made[number][0].step
     inputs = [made[value.edge.node][0] for value in model.inputs if value.edge.node in made]
-    outputs = [made[value.edge.node][value.edge.output] for _, value in model.outputs]
-    if not inputs or not outputs:
+    outputs = [_as_output(ops, made[value.edge.node][value.edge.output]) for _, value in model.outputs]
+    read = set(weight_order(outputs))
+    steps = [step for step in ops.steps if step in read]
+    inputs = [tensor for tensor in inputs if tensor.step in read]
+    if not inputs:
         raise UnsupportedError("the net has no inputs or no outputs, and Keras has no such model")
-    _rename_layers(ops.steps)
-    return ops.steps, inputs, outputs
+    _rename_layers(steps)
+    return steps, inputs, outputs
+
+
+def _as_output(ops: Operations, tensor: Tensor) -> Tensor:
+    """The tensor; an input with a layer behind it, since Keras 3.10 refuses inputs that no layer reads."""
+    if tensor.step.class_name != "InputLayer":
+        return tensor
+    return ops.layer("Activation", tensor, [tensor.sizes], f"{tensor.step.name}_output", activation="linear")[0]
 
 
 def _whose(net: Net, node: Node) -> str:
@@ -101,6 +111,8 @@ def _taken_apart(
         if all(value.sizes is not None and None not in value.sizes[1:] for value in values):
             raise
         raise UnsupportedError("the sizes of its bottom are not all known") from None
+    if isinstance(given, np.ndarray):
+        return [ops.repeated(values[0], given)]
     return list(given) if isinstance(given, list | tuple) else [given]
 
 
@@ -248,11 +260,11 @@ def _history(tensor: Tensor, keys: Mapping[Step, str]) -> list[Any]:
     return [keys[tensor.step], tensor.call, tensor.output]
 
 
-def weight_order(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Step]:
-    """The steps in the order of Keras' `model.layers`, by which its files of weights tell layers of a class apart.
+def weight_order(outputs: Sequence[Tensor]) -> list[Step]:
+    """The steps that these outputs are made of, in the order of Keras' `model.layers`.
 
     By depth, which is the longest way to an output, and where that is the same, as they are met on the way back from
-    the outputs.
+    the outputs. Keras' files of weights tell layers of a class apart by it.
     """
     met: dict[Step, int] = {}
     calls = list(_calls_by_depth(outputs, met))
@@ -264,9 +276,6 @@ def weight_order(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[St
         for tensor in _tensors(step.calls[call]):
             before = tensor.step, tensor.call
             depths[before] = max(depths.get(before, 0), depth + 1)
-    for tensor in inputs:
-        deepest.setdefault(tensor.step, 0)
-        met.setdefault(tensor.step, -1)
     return sorted(deepest, key=lambda step: (-deepest[step], met[step]))
 
 

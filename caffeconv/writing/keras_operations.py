@@ -186,6 +186,12 @@ class Operations:
         """A constant."""
         return np.asarray(values, np.dtype(dtype))
 
+    def repeated(self, x: Tensor, values: Array) -> Tensor:
+        """A constant as an output, which Keras has of inputs alone: added to 0, made of any x."""
+        zeros = self.by_value("ZerosLike", x)
+        zero = self.sum(zeros, range(len(x.shape)))
+        return self.by_value("Add", zero, values)
+
     def reshape(self, x: Tensor | Array, shape: Sequence[int | None]) -> Any:
         """With -1 for one size."""
         if isinstance(x, np.ndarray):
