@@ -25,7 +25,7 @@ from caffeconv.keras.graph import Model
 from caffeconv.model import Net, StrPath, Weight
 from caffeconv.writing.atomic import beside, replacing
 from caffeconv.writing.datasets import created_file, link_properties, reserved
-from caffeconv.writing.keras_config import archive_config, archive_steps, snake_case, weight_order
+from caffeconv.writing.keras_config import archive_config, archive_steps, snake_case
 from caffeconv.writing.keras_operations import Step
 from caffeconv.writing.offsets import writes_at
 from caffeconv.writing.tiles import Piece, Progress, copy_pieces
@@ -55,7 +55,7 @@ def archiving(path: StrPath, net: Net, model: Model, *, progress: Progress | Non
     """
     steps, inputs, outputs = archive_steps(net, model)
     config = archive_config(model, steps, inputs, outputs)
-    weights = list(_places(weight_order(outputs)))
+    weights = list(_places(steps))
     with replacing(path) as temporary:
         with beside(temporary) as stored:
             _write_weights(stored, weights, progress)

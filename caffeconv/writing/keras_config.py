@@ -23,14 +23,14 @@ from caffeconv.writing.keras_operations import Operations, Step, Tensor
 from caffeconv.writing.unique_names import Names, keras_names, model_name
 from caffeconv.writing.weighted_operations import WITH_WEIGHTS
 
-__all__ = ["archive_config", "archive_steps", "snake_case", "weight_order"]
+__all__ = ["archive_config", "archive_steps", "snake_case"]
 
 _AS_THEY_COME = ("Activation", "BatchNormalization", "Dropout", "ELU", "PReLU", "ReLU", "Rescaling", "Softmax")
 """Layers whose outputs have the shape of their inputs."""
 
 
 def archive_steps(net: Net, model: Model) -> tuple[list[Step], list[Tensor], list[Tensor]]:
-    """The steps of a model, in the order in which they are computed, its inputs, and its outputs.
+    """The steps of a model, in the order of Keras' `model.layers`, its inputs, and its outputs.
 
     Raises:
         UnsupportedError: a layer that the outputs are made of has no form in Keras' own layers and operations.
@@ -56,8 +56,8 @@ def archive_steps(net: Net, model: Model) -> tuple[list[Step], list[Tensor], lis
             first[number] = made[number][0].step
     inputs = [made[value.edge.node][0] for value in model.inputs if value.edge.node in made]
     outputs = [_as_output(ops, made[value.edge.node][value.edge.output]) for _, value in model.outputs]
-    read = set(weight_order(outputs))
-    steps = [step for step in ops.steps if step in read]
+    steps = _in_kerass_order(outputs)
+    read = set(steps)
     inputs = [tensor for tensor in inputs if tensor.step in read]
     if not inputs:
         raise UnsupportedError("the net has no inputs or no outputs, and Keras has no such model")
@@ -260,11 +260,12 @@ def _history(tensor: Tensor, keys: Mapping[Step, str]) -> list[Any]:
     return [keys[tensor.step], tensor.call, tensor.output]
 
 
-def weight_order(outputs: Sequence[Tensor]) -> list[Step]:
+def _in_kerass_order(outputs: Sequence[Tensor]) -> list[Step]:
     """The steps that these outputs are made of, in the order of Keras' `model.layers`.
 
     By depth, which is the longest way to an output, and where that is the same, as they are met on the way back from
-    the outputs. Keras' files of weights tell layers of a class apart by it.
+    the outputs. Keras' files of weights tell layers of a class apart by it, and before 3.6 Keras loads no layer that
+    stands before one that it is called with.
     """
     met: dict[Step, int] = {}
     calls = list(_calls_by_depth(outputs, met))

@@ -299,6 +299,10 @@ class Operations:
         shape = (*x.shape[:-1], k)
         return self._calls("TopK", [x], [shape, shape], {"k": k, "sorted": True}, [x.dtype, "int32"])
 
+    def matmul(self, x: Tensor, y: Tensor) -> Tensor:
+        """(…, a), (a, b) -> (…, b)."""
+        return self._call("Matmul", [x, y], (*x.shape[:-1], y.shape[1]), {})
+
     def einsum(self, subscripts: str, *operands: Tensor | Array) -> Tensor:
         """Sums of products over named axes."""
         sizes: dict[str, int | None] = {}

@@ -73,21 +73,18 @@ def _gates(ops: Operations, name: str, arrays: Arrays, inputs: Sequence[Tensor],
     return gates + more
 
 
-class _Recurrent:
-    """The one layer that every step but, perhaps, the first calls with the hidden state."""
+def _recurrent_kernel(ops: Operations, name: str, arrays: Arrays, x: Tensor) -> Tensor:
+    """The kernel as a tensor, which every step multiplies with: all rows of a table.
 
-    def __init__(self, ops: Operations, name: str, weight: Weight) -> None:
-        self.ops, self.name, self.weight = ops, f"{name}_recurrent", weight
-        self.made: Tensor | None = None
-
-    def __call__(self, hidden: Tensor) -> Tensor:
-        shape = (*hidden.shape[:-1], self.weight.shape[1])
-        if self.made is not None:
-            return self.ops.again(self.made.step, hidden, [shape])[0]
-        (self.made,) = self.ops.layer(
-            "Dense", hidden, [shape], self.name, [self.weight], units=shape[-1], use_bias=False
-        )  # fmt: skip
-        return self.made
+    A layer that is called by every step would do, too, but for Keras 3.0 and 3.3, which load none that is called again
+    with what was made of its own outputs.
+    """
+    weight = arrays["recurrent_kernel"]
+    rows, units = weight.shape
+    indices = ops.repeated(x, np.arange(rows, dtype=np.float32))
+    return ops.layer(
+        "Embedding", indices, [weight.shape], f"{name}_recurrent", [weight], input_dim=rows, output_dim=units
+    )[0]
 
 
 def _at(ops: Operations, x: Tensor, step: int) -> Tensor:
@@ -103,12 +100,12 @@ def _marked_lstm(
     marks = ops.expand_dims(inputs[1], 2)
     hidden, cell = inputs[-2:] if exposed else (None, None)
     whole = _gates(ops, name, arrays, inputs, static)
-    recurrent = _Recurrent(ops, name, arrays["recurrent_kernel"])
+    kernel = _recurrent_kernel(ops, name, arrays, whole)
     outputs = []
     for step in range(steps):
         gates, mark = _at(ops, whole, step), _at(ops, marks, step)
         if hidden is not None:
-            gates = gates + recurrent(hidden * mark)
+            gates = gates + ops.matmul(hidden * mark, kernel)
         into, forget, new, out = ops.split(gates, [units, 2 * units, 3 * units], axis=2)
         fresh = ops.sigmoid(into) * ops.tanh(new)
         cell = fresh if cell is None else ops.sigmoid(forget) * cell * mark + fresh
@@ -126,12 +123,12 @@ def _marked_rnn(
     marks = ops.expand_dims(inputs[1], 2)
     hidden = inputs[-1] if exposed else None
     whole = _gates(ops, name, arrays, inputs, static)
-    recurrent = _Recurrent(ops, name, arrays["recurrent_kernel"])
+    kernel = _recurrent_kernel(ops, name, arrays, whole)
     outputs = []
     for step in range(steps):
         total = _at(ops, whole, step)
         if hidden is not None:
-            total = total + recurrent(hidden * _at(ops, marks, step))
+            total = total + ops.matmul(hidden * _at(ops, marks, step), kernel)
         hidden = ops.tanh(total)
         outputs.append(hidden)
     top = ops.concatenate(outputs, axis=0)
