@@ -25,8 +25,9 @@ from caffeconv.keras.graph import Model
 from caffeconv.model import Net, StrPath, Weight
 from caffeconv.writing.atomic import beside, replacing
 from caffeconv.writing.datasets import created_file, link_properties, reserved
-from caffeconv.writing.keras_config import archive_config, archive_steps, snake_case
+from caffeconv.writing.keras_config import archive_config, ordered_steps, snake_case
 from caffeconv.writing.keras_operations import Step
+from caffeconv.writing.keras_steps import taken_apart
 from caffeconv.writing.offsets import writes_at
 from caffeconv.writing.tiles import Piece, Progress, copy_pieces
 
@@ -53,8 +54,9 @@ def archiving(path: StrPath, net: Net, model: Model, *, progress: Progress | Non
     Raises UnsupportedError, naming the layer, where Keras' own layers and operations do not make what the net
     computes, and WriteError when the file cannot be written; what was at `path` is still there then.
     """
-    steps, inputs, outputs = archive_steps(net, model)
-    config = archive_config(model, steps, inputs, outputs)
+    inputs, outputs = taken_apart(net, model)
+    steps = ordered_steps(outputs)
+    config = archive_config(model.name, steps, inputs, outputs)
     weights = list(_places(steps))
     with replacing(path) as temporary:
         with beside(temporary) as stored:
