@@ -235,10 +235,8 @@ class Operations:
         kernels, steps = ([each] * axes if isinstance(each, int) else list(each) for each in (size, strides))
         if all(kernel == step == 1 for kernel, step in zip(kernels, steps, strict=True)):
             return x
-        pooled = (
-            None if n is None else (n - kernel) // step + 1
-            for n, kernel, step in zip(x.shape[1:-1], kernels, steps, strict=True)
-        )  # fmt: skip
+        axes_of = zip(x.shape[1:-1], kernels, steps, strict=True)
+        pooled = (None if n is None else (n - kernel) // step + 1 for n, kernel, step in axes_of)
         shape = (x.shape[0], *pooled, x.shape[-1])
         # The operations do without pairs that were stored as lists on no backend but TensorFlow, the layers on all.
         return self.layer(

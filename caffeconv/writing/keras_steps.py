@@ -119,9 +119,8 @@ def _check_features(node: Node, given: int | None) -> None:
 def _bound(function: Callable[..., Any], ops: Operations) -> Callable[..., Any]:
     """The function, computing with these operations."""
     assert isinstance(function, types.FunctionType)
-    return types.FunctionType(
-        function.__code__, {**vars(functions), "ops": ops}, function.__name__, function.__defaults__
-    )  # fmt: skip
+    names = {**vars(functions), "ops": ops}
+    return types.FunctionType(function.__code__, names, function.__name__, function.__defaults__)
 
 
 def _input(ops: Operations, name: str, shape: MaybeShape) -> list[Tensor]:

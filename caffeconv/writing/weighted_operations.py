@@ -67,9 +67,8 @@ def _gates(ops: Operations, name: str, arrays: Arrays, inputs: Sequence[Tensor],
         return gates
     rest, still = whole[features:], inputs[2]
     weights = [Weight("kernel", rest, rest.shape)]
-    (more,) = ops.layer(
-        "Dense", still, [(still.shape[0], units)], f"{name}_static", weights, units=units, use_bias=False
-    )  # fmt: skip
+    shape = (still.shape[0], units)
+    (more,) = ops.layer("Dense", still, [shape], f"{name}_static", weights, units=units, use_bias=False)
     return gates + more
 
 
