@@ -103,7 +103,7 @@ def convert(**options: Any) -> None:
     PROTOTXT is the net's text; - uses the net inside the caffemodel. Caffe's HDF5 snapshots do as CAFFEMODEL, too.
     """
     if set(options["formats"]) == {"pickle"}:
-        _refuse_options(_FOR_KERAS_ONLY, "for the formats of Keras only, a pickle has Caffe's own layers")
+        _refuse_options(_FOR_KERAS_ONLY, "for --format hdf5, py or keras only, a pickle has Caffe's own layers")
     if not {"hdf5", "py"} & set(options["formats"]):
         _refuse_options(_FOR_FILES_OF_WEIGHTS, "for --format hdf5 or py only, OUT.keras has names of its own")
     for name in ("py", "keras"):
