@@ -24,7 +24,6 @@ pytestmark = pytest.mark.skipif(not FOLDERS, reason="no folders of public models
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_an_archive_computes_what_caffe_computed(folder: Path, tmp_path: Path) -> None:
-    pytest.importorskip("keras", minversion="3")
     with np.load(folder / "caffe_outputs.npz") as arrays:
         golden = {key: arrays[key] for key in arrays}
     given = {key[3:]: scaled(array) for key, array in golden.items() if key.startswith("in|")}

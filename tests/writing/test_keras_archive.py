@@ -167,7 +167,6 @@ class TestEdges:
         assert config_of(tmp_path / "out.keras")["config"]["output_layers"][1] == ["in0_output", 0, 0]
 
     def test_several_inputs_and_outputs_stay_in_order(self, tmp_path: Path) -> None:
-        pytest.importorskip("keras")
         net, model = single("LSTMUnit", {}, [(1, 2, 3), (1, 2, 12), (1, 2)], 2)
         write_keras_archive(tmp_path / "out.keras", net, model)
         keras_model = loaded(tmp_path / "out.keras")
@@ -210,7 +209,6 @@ class TestNames:
         assert {each.name for each in loaded(path).operations} == {layer["name"] for layer in layers_of(path)}
 
     def test_two_models_load_beside_each_other(self, tmp_path: Path) -> None:
-        pytest.importorskip("keras")
         path = written(named_like_operations(), tmp_path / "out.keras")
         assert len(loaded(path).layers) == len(loaded(path).layers)
 
@@ -218,7 +216,6 @@ class TestNames:
 class TestValues:
     @pytest.mark.parametrize("name", [name for name in RUN if name not in (*WITHOUT_OUTPUTS, *UNFIT)])
     def test_every_blob_is_what_caffe_computes(self, name: str, tmp_path: Path) -> None:
-        pytest.importorskip("keras")
         net, path, golden = fixture(name), tmp_path / "out.keras", Golden(name)
         model = assembled(net, Options())
         model = replace(model, outputs=(*computable(net, model), *every_blob(net, model)))
@@ -300,7 +297,6 @@ class TestFunctions:
 
     @pytest.mark.parametrize("across", [True, False])
     def test_a_norm_is_divided_by(self, across: bool, tmp_path: Path) -> None:
-        pytest.importorskip("keras")
         x, gamma = random(MAPS, 1), random((4,), 2)
         weight = Weight("gamma", gamma, gamma.shape)
         net, model = single("Normalize", {"across_spatial": across, "eps": 1e-10}, [MAPS], weights=(weight,))
