@@ -49,10 +49,10 @@ LAYERS = {
         {"conversion"},
     ),
     "writing": (
-        {"__init__", "outputs", "atomic", "pages"},
-        {"tiles"},
-        {"offsets", "python_classes", "python_statements"},
-        {"keras_h5", "pickled", "python_source", "report"},
+        {"__init__", "outputs", "atomic", "pages", "unique_names", "keras_operations"},
+        {"tiles", "weighted_operations"},
+        {"offsets", "python_classes", "python_statements", "datasets", "keras_config", "keras_steps"},
+        {"keras_archive", "keras_h5", "pickled", "python_source", "report"},
     ),
     "cli": (
         {"text", "options", "new_names", "progress"},
@@ -69,7 +69,7 @@ LAYERS = {
 DOORS = {
     "caffe_proto": {"reading"},
     "google": {"reading"},
-    "h5py": {"reading.snapshots", "writing.keras_h5"},
+    "h5py": {"reading.snapshots", "writing.datasets", "writing.keras_archive", "writing.keras_h5"},
     "pickle": {"writing.pickled"},
     "click": {"cli"},
     "click_default_group": {"cli"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,7 @@ from caffeconv.cli.text import printable
 from caffeconv.errors import MismatchError
 
 if TYPE_CHECKING:
+    from caffeconv.keras.graph import Model
     from caffeconv.model import Net, Note, Result, Shape
 
 __all__ = ["convert"]
@@ -26,6 +27,8 @@ _FOR_KERAS_ONLY = frozenset({
     "report", "slash",
 })  # fmt: skip
 
+_FOR_FILES_OF_WEIGHTS = frozenset({"rename", "slash"})
+
 _NOT_FOR_MODELS = frozenset({"backend", "bgr_to_rgb", "complete_batchnorm", "fold_batchnorm", "skip_unknown"})
 
 _EXAMPLE = """
@@ -33,6 +36,7 @@ _EXAMPLE = """
 Examples:
   caffeconv vgg16 deploy.prototxt VGG_ILSVRC_16_layers.caffemodel
   caffeconv --format py vgg16 deploy.prototxt VGG_ILSVRC_16_layers.caffemodel
+  caffeconv --format keras vgg16 deploy.prototxt VGG_ILSVRC_16_layers.caffemodel
   caffeconv --format pickle vgg16 deploy.prototxt VGG_ILSVRC_16_layers.caffemodel
 """
 
@@ -42,10 +46,11 @@ Examples:
 @click.argument("prototxt")
 @click.argument("caffemodel")
 @click.option(
-    "-f", "--format", "formats", type=click.Choice(["hdf5", "py", "pickle"]), multiple=True, default=["hdf5"],
+    "-f", "--format", "formats", type=click.Choice(["hdf5", "py", "keras", "pickle"]), multiple=True, default=["hdf5"],
     show_default=True,
-    help="hdf5: OUT.h5, weights for Keras. py: OUT.py, the Keras model, and OUT.h5. pickle: OUT.pkl, a list of dicts of"
-    " NumPy arrays in Caffe's layout. May be given often.",
+    help="hdf5: OUT.h5, weights for Keras. py: OUT.py, the Keras model, and OUT.h5. keras: OUT.keras, the model and its"
+    " weights in one file, which Keras 3 loads. pickle: OUT.pkl, a list of dicts of NumPy arrays in Caffe's layout. May"
+    " be given often.",
 )  # fmt: skip
 @click.option(
     "-n", "--include-non-weight", "--include_non_weight", is_flag=True, help="List layers without weights, too."
@@ -93,14 +98,17 @@ Examples:
 )  # fmt: skip
 @net_options
 def convert(**options: Any) -> None:
-    """Convert CAFFEMODEL to OUT.h5, to OUT.py and OUT.h5, or to OUT.pkl.
+    """Convert CAFFEMODEL to OUT.h5, to OUT.py and OUT.h5, to OUT.keras, or to OUT.pkl.
 
     PROTOTXT is the net's text; - uses the net inside the caffemodel. Caffe's HDF5 snapshots do as CAFFEMODEL, too.
     """
     if set(options["formats"]) == {"pickle"}:
-        _refuse_options(_FOR_KERAS_ONLY, "for --format hdf5 or py only, a pickle has Caffe's own layers")
-    if "py" in options["formats"]:
-        _refuse_options(_NOT_FOR_MODELS, "for weights alone, --format py writes the model as Caffe has it")
+        _refuse_options(_FOR_KERAS_ONLY, "for --format hdf5, py or keras only, a pickle has Caffe's own layers")
+    if not {"hdf5", "py"} & set(options["formats"]):
+        _refuse_options(_FOR_FILES_OF_WEIGHTS, "for --format hdf5 or py only, OUT.keras has names of its own")
+    for name in ("py", "keras"):
+        if name in options["formats"]:
+            _refuse_options(_NOT_FOR_MODELS, f"for weights alone, --format {name} writes the model as Caffe has it")
     guarded(lambda: _run(_Options(**options)))
 
 
@@ -127,7 +135,7 @@ class _Options:
     out: str
     prototxt: str
     caffemodel: str
-    formats: Sequence[Literal["hdf5", "py", "pickle"]]
+    formats: Sequence[Literal["hdf5", "py", "keras", "pickle"]]
     include_non_weight: bool
     skip_unknown: bool
     backend: str
@@ -159,7 +167,9 @@ def _run(options: _Options) -> None:
     from caffeconv.net.loading import load_net
     from caffeconv.writing.outputs import output_path
 
-    paths = {name: output_path(options.out, name, options.inputs) for name in ("hdf5", *options.formats)}
+    paths: dict[str, Path] = {
+        name: output_path(options.out, name, options.inputs) for name in ("hdf5", *options.formats)
+    }
     net = load_net(
         options.prototxt,
         options.caffemodel,
@@ -169,10 +179,10 @@ def _run(options: _Options) -> None:
         input_shapes=options.input_shapes,
         allow_missing=options.allow_missing,
     )
+    if set(options.formats) != {"pickle"}:
+        _to_keras(net, paths, options)
     if "pickle" in options.formats:
         _to_pickle(net, paths["pickle"], options)
-    if set(options.formats) != {"pickle"}:
-        _to_keras(net, paths["hdf5"], paths.get("py"), options)
 
 
 def _to_pickle(net: Net, path: Path, options: _Options) -> None:
@@ -191,7 +201,8 @@ def _to_pickle(net: Net, path: Path, options: _Options) -> None:
     print_written(path, sizes)
 
 
-def _to_keras(net: Net, path: Path, model_path: Path | None, options: _Options) -> None:
+def _to_keras(net: Net, paths: Mapping[str, Path], options: _Options) -> None:
+    """Every file that was asked for appears once all are written."""
     from caffeconv.cli.printing import print_layers, print_notes, print_written
     from caffeconv.writing.keras_h5 import write_keras_h5
 
@@ -199,41 +210,60 @@ def _to_keras(net: Net, path: Path, model_path: Path | None, options: _Options) 
     _refuse_warnings(result.notes, options.strict)
     sizes = [[weight.view.size for weight in layer.weights] for layer in result.layers]
     stored = {old.name: new.name for old, new in zip(plain.layers, result.layers, strict=True)}
-    with (
-        _report(result, path, options),
-        _model(net, model_path, stored, path, options),
-        shown_progress(sizes) as progress,
-    ):
-        write_keras_h5(path, result.layers, backend=backend, progress=progress)
+    weights = paths["hdf5"] if {"hdf5", "py"} & set(options.formats) else None
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_report(result, [*paths.values()], options))
+        stack.enter_context(_text(net, paths.get("py"), stored, paths["hdf5"], options))
+        progress = stack.enter_context(shown_progress(sizes))
+        stack.enter_context(_archive(net, paths.get("keras"), progress if weights is None else None, options))
+        if weights is not None:
+            write_keras_h5(weights, result.layers, backend=backend, progress=progress)
     if options.verbose:
         print_layers(result)
     print_notes(result.notes, options.verbose)
-    print_written(path, sizes)
-    if model_path is not None:
-        print(f"{printable(str(model_path))}: the model, which loads {printable(path.name)}")
+    if weights is not None:
+        print_written(weights, sizes)
+    if "py" in paths:
+        print(f"{printable(str(paths['py']))}: the model, which loads {printable(paths['hdf5'].name)}")
+    if "keras" in paths:
+        print(f"{printable(str(paths['keras']))}: the model with its weights, for keras.saving.load_model")
 
 
-def _model(
+def _text(
     net: Net, path: Path | None, stored: Mapping[str, str], weights: Path, options: _Options
 ) -> contextlib.AbstractContextManager[None]:
     if path is None:
         return contextlib.nullcontext()
-    from caffeconv.keras.building import Options
-    from caffeconv.keras.conversion import model_of
     from caffeconv.writing.atomic import appearing
     from caffeconv.writing.python_source import python_source
 
-    model = model_of(net, Options(options.flatten_order, options.flatten_shapes, options.depthwise))
-    return appearing(path, python_source(net, model, stored, weights.name))
+    return appearing(path, python_source(net, _model(net, options), stored, weights.name))
 
 
-def _report(result: Result, path: Path, options: _Options) -> contextlib.AbstractContextManager[None]:
+def _archive(
+    net: Net, path: Path | None, progress: Callable[[int], None] | None, options: _Options
+) -> contextlib.AbstractContextManager[None]:
+    if path is None:
+        return contextlib.nullcontext()
+    from caffeconv.writing.keras_archive import archiving
+
+    return archiving(path, net, _model(net, options), progress=progress)
+
+
+def _model(net: Net, options: _Options) -> Model:
+    from caffeconv.keras.building import Options
+    from caffeconv.keras.conversion import model_of
+
+    return model_of(net, Options(options.flatten_order, options.flatten_shapes, options.depthwise))
+
+
+def _report(result: Result, paths: Sequence[Path], options: _Options) -> contextlib.AbstractContextManager[None]:
     if options.report is None:
         return contextlib.nullcontext()
     from caffeconv.writing.outputs import refuse_inputs
     from caffeconv.writing.report import reporting
 
-    refuse_inputs(Path(options.report), [path, *options.inputs])
+    refuse_inputs(Path(options.report), [*paths, *options.inputs])
     return reporting(options.report, result)
 
 

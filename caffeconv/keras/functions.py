@@ -153,8 +153,9 @@ def weighted_pooling(x, pool_size, strides, ceil):
 
 def split(x, points, axis):
     """x, cut along an axis."""
-    bounds = zip((0, *points), (*points, None))
-    return [x[(*[slice(None)] * axis, slice(*each))] for each in bounds]
+    if axis:
+        return ops.split(x, list(points), axis=axis)
+    return [x[begin:end] for begin, end in zip((0, *points), (*points, None))]
 
 
 def take_channels(x, order, axis):
@@ -266,8 +267,7 @@ def im2col(x, kernel, strides, pads, dilations):
         for axis, at in enumerate(place):
             dilation, stride = dilations[axis], strides[axis]
             room = sizes[axis] - dilation * (kernel[axis] - 1) - 1
-            steps = range(0, room + 1, stride)
-            taken = [at * dilation + step for step in steps]
+            taken = [at * dilation + step for step in range(0, room + 1, stride)]
             part = ops.take(part, ops.convert_to_tensor(taken), axis=axis + 1)
         columns.append(part)
     shape = (-1, *columns[0].shape[1:-1], channels * len(places))

@@ -12,7 +12,19 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from caffeconv.model import KerasCall, MaybeShape, Note, PartialShape, Source, Weight
 
-__all__ = ["UNKNOWN", "Edge", "Held", "Layout", "Model", "Node", "Part", "Value", "is_reordered", "keras_shape"]
+__all__ = [
+    "UNKNOWN",
+    "Edge",
+    "Held",
+    "Layout",
+    "Model",
+    "Node",
+    "Part",
+    "Value",
+    "is_reordered",
+    "keras_shape",
+    "needed_nodes",
+]
 
 Layout: TypeAlias = Literal["last", "axes", "flat", "unknown"]
 Part: TypeAlias = Literal["input", "before", "main", "after", "glue"]
@@ -105,3 +117,14 @@ def keras_shape(held: Held) -> MaybeShape:
     if held.shape is None or held.layout != "last":
         return held.shape
     return (held.shape[0], *held.shape[2:], held.shape[1])
+
+
+def needed_nodes(model: Model) -> list[int]:
+    """The nodes that the outputs are made of, and those whose layers these call again, in order."""
+    wanted = {value.edge.node for _, value in model.outputs}
+    for number in reversed(range(len(model.nodes))):
+        if number in wanted:
+            node = model.nodes[number]
+            wanted.update(edge.node for edge in node.inputs)
+            wanted.update([] if node.twin is None else [node.twin])
+    return sorted(wanted)

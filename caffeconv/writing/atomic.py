@@ -14,7 +14,7 @@ from caffeconv.model import StrPath
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["appearing", "replacing"]
+__all__ = ["appearing", "beside", "replacing"]
 
 
 @contextlib.contextmanager
@@ -30,18 +30,23 @@ def replacing(path: StrPath) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     try:
         existed = _check(target)
-        temporary = _create_beside(target)
+        with beside(target) as temporary:
+            yield temporary
+            if existed:
+                # The old file is gone for good after the next step, so the new one must have reached the disk.
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+            temporary.replace(target)
     except OSError as error:
         raise _write_error(path, error) from error
+
+
+@contextlib.contextmanager
+def beside(target: Path) -> Iterator[Path]:
+    """Yield an empty temporary file in the folder of `target`, which is gone when the block ends."""
+    temporary = _create_beside(target)
     try:
         yield temporary
-        if existed:
-            # The old file is gone for good after the next step, so the new one must have reached the disk.
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        raise _write_error(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

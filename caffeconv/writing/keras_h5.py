@@ -24,19 +24,20 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from h5py import h5a, h5d, h5f, h5g, h5p, h5s, h5t
+from h5py import h5a, h5g, h5t
 
 from caffeconv.errors import WriteError
 from caffeconv.keras.description import describe_layer
 from caffeconv.model import StrPath
 from caffeconv.writing.atomic import replacing
+from caffeconv.writing.datasets import created_file, link_properties, reserved, space_of
 from caffeconv.writing.offsets import writes_at
 from caffeconv.writing.tiles import Piece, Progress, copy_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from caffeconv.model import LayerWeights, Weight
+    from caffeconv.model import LayerWeights
 
 __all__ = ["check_output_name", "write_keras_h5"]
 
@@ -148,17 +149,13 @@ def _parents(path: str) -> Iterator[str]:
 
 def _write_structure(path: Path, layers: Sequence[LayerWeights], backend: str) -> list[Piece]:
     """Write all but the values, for which there is room in the file where the pieces say."""
-    access = h5p.create(h5p.FILE_ACCESS)
-    access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_LATEST)
-    access.set_fclose_degree(h5f.CLOSE_STRONG)
-    file = h5f.create(os.fsencode(path), h5f.ACC_TRUNC, fapl=access)
+    file = created_file(path)
     try:
         root = h5g.open(file, b"/")
         _write_names(root, "layer_names", [layer.name for layer in layers])
         _write_attribute(root, "backend", np.array(backend.encode()))
         _write_attribute(root, "keras_version", np.array(_KERAS_VERSION))
-        links = {ascii_only: _link_properties(ascii_only) for ascii_only in (True, False)}
-        creation = _dataset_properties()
+        links = {ascii_only: link_properties(ascii_only) for ascii_only in (True, False)}
         pieces: list[Piece] = []
         groups: set[str] = set()
         for layer in layers:
@@ -169,35 +166,10 @@ def _write_structure(path: Path, layers: Sequence[LayerWeights], backend: str) -
             _write_names(group, "weight_names", [f"{layer.name}/{weight.name}:0" for weight in layer.weights])
             _write_description(group, layer)
             for weight in layer.weights:
-                stored = f"{layer.name}/{weight.name}:0".encode()
-                dataset = h5d.create(group, stored, h5t.IEEE_F32LE, _space(weight.shape), dcpl=creation, lcpl=link)
-                pieces += _piece(dataset, weight)
+                pieces += reserved(group, f"{layer.name}/{weight.name}:0".encode(), weight, link)
     finally:
         file.close()
     return pieces
-
-
-def _link_properties(ascii_only: bool) -> h5p.PropLCID:
-    properties = h5p.create(h5p.LINK_CREATE)
-    properties.set_create_intermediate_group(True)
-    if not ascii_only:
-        properties.set_char_encoding(h5t.CSET_UTF8)
-    return properties
-
-
-def _dataset_properties() -> h5p.PropDCID:
-    """Contiguous room at once, and nothing written to it that would only be overwritten."""
-    properties = h5p.create(h5p.DATASET_CREATE)
-    properties.set_layout(h5d.CONTIGUOUS)
-    properties.set_alloc_time(h5d.ALLOC_TIME_EARLY)
-    properties.set_fill_time(h5d.FILL_TIME_NEVER)
-    properties.set_obj_track_times(False)
-    return properties
-
-
-def _piece(dataset: h5d.DatasetID, weight: Weight) -> list[Piece]:
-    offset: int | None = dataset.get_offset()
-    return [(weight.view, offset)] if offset is not None else []
 
 
 def _write_names(group: h5g.GroupID, attribute: str, names: Iterable[str]) -> None:
@@ -230,16 +202,10 @@ def _attribute_count(encoded: _Bytes) -> int:
 
 def _write_attribute(group: h5g.GroupID, name: str, value: _Bytes) -> None:
     stored = _text_type(value.itemsize)
-    h5a.create(group, name.encode(), stored, _space(value.shape)).write(value, stored)
+    h5a.create(group, name.encode(), stored, space_of(value.shape)).write(value, stored)
 
 
-# To make a type or a space takes HDF5 about as long as to write an attribute, and a net needs few different ones.
+# To make a type takes HDF5 about as long as to write an attribute, and a net needs few different ones.
 @functools.lru_cache(maxsize=1024)
 def _text_type(itemsize: int) -> h5t.TypeID:
     return h5t.py_create(np.dtype((np.bytes_, itemsize)))
-
-
-@functools.lru_cache(maxsize=1024)
-def _space(shape: tuple[int, ...]) -> h5s.SpaceID:
-    # A scalar's space is one of no dimensions.
-    return h5s.create_simple(shape)

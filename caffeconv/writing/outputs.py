@@ -11,7 +11,7 @@ from caffeconv.model import StrPath
 
 __all__ = ["output_path", "refuse_inputs"]
 
-_ENDINGS = {"hdf5": (".h5", ".hdf5"), "pickle": (".pkl", ".pickle"), "py": (".py",)}
+_ENDINGS = {"hdf5": (".h5", ".hdf5"), "pickle": (".pkl", ".pickle"), "py": (".py",), "keras": (".keras",)}
 
 
 def output_path(name: StrPath, file_format: str, inputs: Sequence[StrPath] = ()) -> Path:

@@ -10,26 +10,25 @@ import dataclasses
 import inspect
 import keyword
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from caffeconv.keras import functions
-from caffeconv.keras.graph import Edge, Held, Model, Node, keras_shape
+from caffeconv.keras.graph import Edge, Held, Model, Node, keras_shape, needed_nodes
 from caffeconv.model import MaybeShape, Net, StrPath
 from caffeconv.writing.atomic import appearing
 from caffeconv.writing.python_classes import FUNCTION, LOADING, OPS, OUTPUT_SHAPES, REGISTER, UNSUPPORTED, WITH_WEIGHTS
 from caffeconv.writing.python_statements import exploded, literal, statement
+from caffeconv.writing.unique_names import Names, keras_names, model_name
 
-__all__ = ["keras_names", "python_source", "write_python"]
+__all__ = ["python_source", "write_python"]
 
 _TAKEN = ("keras", "layers", "ops", "os", "sys", "tuple", "input_shape", "shape", "inputs", "outputs")
 """Words that build_model reads, or that stand for a module."""
 _LONGEST = 60
 """Of a variable's name."""
 _BY_PLACE = ("filters", "kernel_size", "units")
-_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-"""Names that every Keras takes on every backend; PyTorch has none with a dot."""
 
 
 def write_python(path: StrPath, net: Net, model: Model, stored: Mapping[str, str], weights: str) -> None:
@@ -39,35 +38,6 @@ def write_python(path: StrPath, net: Net, model: Model, stored: Mapping[str, str
     """
     with appearing(path, python_source(net, model, stored, weights)):
         pass
-
-
-def keras_names(nodes: Sequence[Node]) -> list[str]:
-    """A name for each node's layer that every Keras takes: Caffe's where it does, and no name twice."""
-    names = _Names()
-    return [names.free(_keras_name(node.name)) for node in nodes]
-
-
-def _keras_name(name: str) -> str:
-    if _SAFE.fullmatch(name):
-        return name
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name).lstrip("_-") or "layer"
-
-
-class _Names:
-    """Names that are given out once each, whatever their case."""
-
-    def __init__(self, taken: Iterable[str] = ()) -> None:
-        self._taken = {name.lower() for name in taken}
-        self._numbers: dict[str, int] = {}
-
-    def free(self, name: str) -> str:
-        """The name, with a number behind it if it is taken."""
-        key, free = name.lower(), name
-        while free.lower() in self._taken:
-            self._numbers[key] = self._numbers.get(key, 1) + 1
-            free = f"{name}_{self._numbers[key]}"
-        self._taken.add(free.lower())
-        return free
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,23 +75,12 @@ def python_source(net: Net, model: Model, stored: Mapping[str, str], weights: st
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _needed(model: Model) -> list[int]:
-    """The nodes that the outputs are made of, in order."""
-    wanted = {value.edge.node for _, value in model.outputs}
-    for number in reversed(range(len(model.nodes))):
-        if number in wanted:
-            node = model.nodes[number]
-            wanted.update(edge.node for edge in node.inputs)
-            wanted.update([] if node.twin is None else [node.twin])
-    return sorted(wanted)
-
-
 def _named(model: Model) -> dict[int, _Named]:
     """The nodes that the outputs are made of, by number, in order."""
-    numbers = _needed(model)
+    numbers = needed_nodes(model)
     nodes = [model.nodes[number] for number in numbers]
     shared = {node.twin for node in nodes}
-    words = _Names(_TAKEN)
+    words = Names(_TAKEN)
     named = {}
     for number, node, name in zip(numbers, nodes, keras_names(nodes), strict=True):
         stem = re.sub(r"\W", "_", node.name, flags=re.ASCII).lower().strip("_")[:_LONGEST] or "x"
@@ -227,8 +186,8 @@ def _build_model(net: Net, model: Model, named: Mapping[int, _Named]) -> Iterato
     names = [named[value.edge.node].variables[0] for value in inputs]
     yield from _one_or_more("inputs", names)
     yield from _one_or_more("outputs", outputs)
-    title = re.sub(r"[^A-Za-z0-9_.-]", "_", net.name).lstrip("_-") or "model"
-    yield from statement("return keras.Model", ["inputs", "outputs", f"name={literal(title)}"], None)
+    title = f"name={literal(model_name(net.name))}"
+    yield from statement("return keras.Model", ["inputs", "outputs", title], None)
 
 
 def _one_or_more(target: str, names: Sequence[str]) -> Iterator[str]:

@@ -118,7 +118,7 @@ class TestReport:
     def test_is_not_for_pickles(self, tmp_path: Path) -> None:
         outcome = caffeconv("-f", "pickle", tmp_path / "out", *LENET, "--report", tmp_path / "report.json")
         assert outcome.status == 2
-        assert "--report: for --format hdf5 or py only, a pickle has Caffe's own layers" in outcome.err
+        assert "--report: for --format hdf5, py or keras only" in outcome.err
         assert list(tmp_path.iterdir()) == []
 
     def test_that_cannot_be_written_leaves_no_weights_either(self, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ class TestReport:
 def test_a_pickle_has_nothing_that_these_could_change(tmp_path: Path, options: list[str]) -> None:
     outcome = caffeconv("-f", "pickle", tmp_path / "out", *LENET, *options)
     assert outcome.status == 2
-    assert f"{options[0]}: for --format hdf5 or py only, a pickle has Caffe's own layers" in outcome.err
+    assert f"{options[0]}: for --format hdf5, py or keras only" in outcome.err
     assert list(tmp_path.iterdir()) == []
 
 

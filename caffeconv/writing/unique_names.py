@@ -1,0 +1,45 @@
+"""Names of layers and of models that every Keras takes, and none of them twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from caffeconv.keras.graph import Node
+
+__all__ = ["Names", "keras_names", "model_name"]
+
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+"""Names that every Keras takes on every backend; PyTorch has none with a dot."""
+
+
+class Names:
+    """Names that are given out once each, whatever their case."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {name.lower() for name in taken}
+        self._numbers: dict[str, int] = {}
+
+    def free(self, name: str) -> str:
+        """The name, with a number behind it if it is taken."""
+        key, free = name.lower(), name
+        while free.lower() in self._taken:
+            self._numbers[key] = self._numbers.get(key, 1) + 1
+            free = f"{name}_{self._numbers[key]}"
+        self._taken.add(free.lower())
+        return free
+
+
+def keras_names(nodes: Sequence[Node]) -> list[str]:
+    """A name for each node's layer that every Keras takes: Caffe's where it does, and no name twice."""
+    names = Names()
+    return [names.free(_plain(node.name) or "layer") for node in nodes]
+
+
+def model_name(name: str) -> str:
+    """A name for the model of a net that is called so."""
+    return _plain(name) or "model"
+
+
+def _plain(name: str) -> str:
+    return name if _SAFE.fullmatch(name) else re.sub(r"[^A-Za-z0-9_-]", "_", name).lstrip("_-")
