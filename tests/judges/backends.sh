@@ -20,5 +20,6 @@ fi
 for backend in torch jax; do
     echo "== Keras on $backend =="
     KERAS_BACKEND=$backend "$venv/bin/python" -m pytest \
-        tests/writing/test_python_source.py tests/judges/test_models_in_keras.py "$@"
+        tests/writing/test_python_source.py tests/judges/test_models_in_keras.py \
+        tests/judges/test_archives_in_keras.py "$@"
 done

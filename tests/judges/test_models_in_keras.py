@@ -6,6 +6,7 @@ beside the checkout where they exist.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,15 @@ FOLDERS = [
 
 pytestmark = pytest.mark.skipif(not FOLDERS, reason="no folders of public models beside the checkout")
 
+LEGACY = os.environ.get("TF_USE_LEGACY_KERAS", "").lower() in ("1", "true")
+
 TOLERANCE = 1e-4
 """Of the largest number in a blob."""
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_a_written_model_computes_what_caffe_computed(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tf_keras" if LEGACY else "keras")
     with np.load(folder / "caffe_outputs.npz") as arrays:
         golden = {key: arrays[key] for key in arrays}
     given = {key[3:]: scaled(array) for key, array in golden.items() if key.startswith("in|")}
