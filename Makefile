@@ -108,7 +108,7 @@ compat: $(VENV)/made  ## run a small conversion under each protobuf from 3.20.3 
 crosscheck: $(VENV)/installed-test  ## bring up a real Caffe and compare with it
 	@cd "$(ROOT)" && PYTHON="$(BIN)/python" sh tests/judges/pycaffe.sh $(PYTEST_ARGS)
 
-backends: $(VENV)/made  ## run the models that are written as Python on PyTorch and on JAX
+backends: $(VENV)/made  ## run graphs and written models on PyTorch and on JAX
 	@cd "$(ROOT)" && PYTHON="$(BIN)/python" CACHE="$(CACHE)" sh tests/judges/backends.sh $(PYTEST_ARGS)
 
 legacy-keras: $(VENV)/installed-test  ## load the files in Keras 2.3.1 with Theano and with TensorFlow 1.15

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the models that are written as Python on the other backends of Keras 3: PyTorch, then JAX.
+# Runs graphs and the models that are written of them on the other backends of Keras 3: PyTorch, then JAX.
 #   PYTHON: an interpreter to make the virtual environment with, CACHE: where it is kept; arguments go to pytest
 set -eu
 
@@ -20,6 +20,7 @@ fi
 for backend in torch jax; do
     echo "== Keras on $backend =="
     KERAS_BACKEND=$backend "$venv/bin/python" -m pytest \
+        tests/keras/test_graph.py tests/keras/test_assembling.py tests/keras/rules/test_pooling.py \
         tests/writing/test_python_source.py tests/judges/test_models_in_keras.py \
         tests/judges/test_archives_in_keras.py "$@"
 done

@@ -13,7 +13,7 @@ import pytest
 from caffeconv.keras.graph import Edge, Held, Model, Node, Value
 from caffeconv.model import Array, KerasCall, Net, Source, Weight
 from caffeconv.writing.keras_archive import write_keras_archive
-from tests.support.python_models import array_of
+from tests.support.graph_runs import array_of
 
 __all__ = ["config_of", "layers_of", "loaded", "ran", "single"]
 

@@ -16,7 +16,7 @@ from caffeconv.keras.graph import Edge, Held, Model, Node
 from caffeconv.model import Array, PartialShape
 from tests.support.flattened_maps import channels_last, flattened_channels_last
 
-__all__ = ["blobs", "computed", "functions_of", "in_caffes_order", "in_keras_order", "outputs"]
+__all__ = ["array_of", "blobs", "computed", "functions_of", "in_caffes_order", "in_keras_order", "outputs"]
 
 Outputs = dict[int, tuple[Any, ...]]
 """Number of a node -> what it gives."""
@@ -50,7 +50,8 @@ def computed(keras: ModuleType, model: Model, given: Mapping[str, Array]) -> Out
     for number, node in enumerate(model.nodes):
         if node.part == "input":
             if node.name in given:
-                outputs[number] = (np.float32(in_keras_order(given[node.name], held[number])),)
+                array = np.asarray(in_keras_order(given[node.name], held[number]), np.float32)
+                outputs[number] = (with_ops.ops.convert_to_tensor(array),)
             continue
         call = node.built or node.call
         if node.problem is not None or call is None or any(edge.node not in outputs for edge in node.inputs):
@@ -82,10 +83,15 @@ def _layer(keras: ModuleType, node: Node, values: Sequence[Any]) -> Any:
 def _normalized(x: Any, node: Node) -> Array:
     """SSD's Normalize: each pixel, or with `across_spatial` each sample, divided by its norm, times gamma."""
     assert node.call is not None
-    arguments, x = dict(node.call.arguments), np.asarray(x)
+    arguments, x = dict(node.call.arguments), array_of(x)
     axes = tuple(range(1, x.ndim)) if arguments["across_spatial"] else -1
     result: Array = x / np.sqrt((x * x).sum(axes, keepdims=True) + arguments["eps"]) * node.weights[0].array
     return result
+
+
+def array_of(tensor: Any) -> Array:
+    """A tensor of any backend."""
+    return np.asarray(tensor.detach().cpu() if hasattr(tensor, "detach") else tensor)
 
 
 def in_keras_order(array: Array, held: Held) -> Array:
@@ -95,7 +101,7 @@ def in_keras_order(array: Array, held: Held) -> Array:
 
 def in_caffes_order(array: Any, held: Held) -> Array:
     """The blob of Caffe's that is held so."""
-    result: Array = np.asarray(array)
+    result = array_of(array)
     if held.layout != "flat":
         assert held.layout in ("axes", "last")
         return np.moveaxis(result, -1, 1) if held.layout == "last" and result.ndim > 2 else result

@@ -18,6 +18,7 @@ from caffeconv.keras.graph import Held, Model, Value
 from caffeconv.model import Array, Net
 from caffeconv.writing.keras_h5 import write_keras_h5
 from caffeconv.writing.python_source import python_source
+from tests.support.graph_runs import array_of
 
 __all__ = [
     "KERAS", "Outputs", "Written", "broken_nodes", "computable", "every_blob", "imported", "in_caffe_order",
@@ -177,10 +178,6 @@ def unflattened(array: Array, segments: Sequence[Any]) -> Iterator[Array]:
         yield np.moveaxis(part, -1, 1).reshape(len(array), size)
         start += size
     assert start == array.shape[1]
-
-
-def array_of(tensor: Any) -> Array:
-    return np.asarray(tensor.detach().cpu() if hasattr(tensor, "detach") else tensor)
 
 
 def worst_error(got: Array, expected: Array) -> float:

@@ -22,10 +22,10 @@ from caffeconv.net.loading import load_net
 from caffeconv.writing import keras_archive
 from caffeconv.writing.keras_archive import archiving, write_keras_archive
 from tests.support.archives import config_of, layers_of, loaded, ran, single
-from tests.support.graph_runs import functions_of
+from tests.support.graph_runs import array_of, functions_of
 from tests.support.net_builder import filled, input_text, layer_text, net_of
 from tests.support.places import FIXTURES
-from tests.support.python_models import Written, array_of, computable, every_blob, worst_error
+from tests.support.python_models import Written, computable, every_blob, worst_error
 from tests.writing.test_python_source import RUN, WITHOUT_OUTPUTS, Golden, fixture
 
 TOLERANCE = 1e-5
