@@ -136,6 +136,23 @@ class BatchStatistics(layers.Layer):
         return {{**super().get_config(), **own}}
 '''.strip("\n").split("\n")
 
+_RECURRENT_INIT = """
+    def __init__(self, units, steps, static=False, exposed=False, **arguments):
+        super().__init__(**arguments)
+        self.units, self.steps = units, steps
+        self.static, self.exposed = static, exposed
+
+    def build(self, shapes):
+        features = shapes[0][-1] + (shapes[2][-1] if self.static else 0)
+""".strip("\n")
+
+_RECURRENT_CONFIG = """
+    def get_config(self):
+        own = {"static": self.static, "exposed": self.exposed}
+        own.update(units=self.units, steps=self.steps)
+        return {**super().get_config(), **own}
+""".strip("\n")
+
 _LSTM = f'''
 {REGISTER}
 class MarkedLSTM(layers.Layer):
@@ -145,13 +162,7 @@ class MarkedLSTM(layers.Layer):
     first hidden and cell state, as far as there are any; its gates are i, f, c, o.
     """
 
-    def __init__(self, units, steps, static=False, exposed=False, **arguments):
-        super().__init__(**arguments)
-        self.units, self.steps = units, steps
-        self.static, self.exposed = static, exposed
-
-    def build(self, shapes):
-        features = shapes[0][-1] + (shapes[2][-1] if self.static else 0)
+{_RECURRENT_INIT}
         gates = 4 * self.units
         self.kernel = self.add_weight(name="kernel", shape=(features, gates))
         recurrent = (self.units, gates)
@@ -188,10 +199,7 @@ class MarkedLSTM(layers.Layer):
         top, state = (self.steps, batch, self.units), (1, batch, self.units)
         return [top, state, state] if self.exposed else top
 
-    def get_config(self):
-        own = {{"static": self.static, "exposed": self.exposed}}
-        own.update(units=self.units, steps=self.steps)
-        return {{**super().get_config(), **own}}
+{_RECURRENT_CONFIG}
 '''.strip("\n").split("\n")
 
 _RNN = f'''
@@ -203,13 +211,7 @@ class MarkedRNN(layers.Layer):
     first hidden state, as far as there are any.
     """
 
-    def __init__(self, units, steps, static=False, exposed=False, **arguments):
-        super().__init__(**arguments)
-        self.units, self.steps = units, steps
-        self.static, self.exposed = static, exposed
-
-    def build(self, shapes):
-        features = shapes[0][-1] + (shapes[2][-1] if self.static else 0)
+{_RECURRENT_INIT}
         self.kernel = self.add_weight(name="kernel", shape=(features, self.units))
         recurrent = (self.units, self.units)
         self.recurrent = self.add_weight(name="recurrent_kernel", shape=recurrent)
@@ -238,10 +240,7 @@ class MarkedRNN(layers.Layer):
         top = (self.steps, batch, self.units)
         return [top, (1, batch, self.units)] if self.exposed else top
 
-    def get_config(self):
-        own = {{"static": self.static, "exposed": self.exposed}}
-        own.update(units=self.units, steps=self.steps)
-        return {{**super().get_config(), **own}}
+{_RECURRENT_CONFIG}
 '''.strip("\n").split("\n")
 
 WITH_WEIGHTS = {
