@@ -16,28 +16,18 @@ from typing import Any
 
 from caffeconv.keras import functions
 from caffeconv.keras.graph import Edge, Held, Model, Node, keras_shape, needed_nodes
-from caffeconv.model import MaybeShape, Net, StrPath
-from caffeconv.writing.atomic import appearing
+from caffeconv.model import MaybeShape, Net
 from caffeconv.writing.python_classes import FUNCTION, LOADING, OPS, OUTPUT_SHAPES, REGISTER, UNSUPPORTED, WITH_WEIGHTS
 from caffeconv.writing.python_statements import exploded, literal, statement
 from caffeconv.writing.unique_names import Names, keras_names, model_name
 
-__all__ = ["python_source", "write_python"]
+__all__ = ["python_source"]
 
 _TAKEN = ("keras", "layers", "ops", "os", "sys", "tuple", "input_shape", "shape", "inputs", "outputs")
 """Words that build_model reads, or that stand for a module."""
 _LONGEST = 60
 """Of a variable's name."""
 _BY_PLACE = ("filters", "kernel_size", "units")
-
-
-def write_python(path: StrPath, net: Net, model: Model, stored: Mapping[str, str], weights: str) -> None:
-    """Write the text of `python_source`.
-
-    Raises WriteError when the file cannot be written; what was at `path` is still there then.
-    """
-    with appearing(path, python_source(net, model, stored, weights)):
-        pass
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,14 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from caffeconv.keras.assembling import assembled
 from caffeconv.keras.building import Options
 from caffeconv.writing.keras_archive import write_keras_archive
-from tests.judges.test_models_in_keras import FOLDERS, TOLERANCE, inside, losses, makers, plain, scaled
-from tests.judges.test_models_in_keras import loaded as net_of_folder
+from tests.judges.test_models_in_keras import FOLDERS, TOLERANCE, computed_by_caffe, inside
 from tests.support.archives import loaded
 from tests.support.python_models import Written, worst_error
 
@@ -24,16 +22,7 @@ pytestmark = pytest.mark.skipif(not FOLDERS, reason="no folders of public models
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_an_archive_computes_what_caffe_computed(folder: Path, tmp_path: Path) -> None:
-    with np.load(folder / "caffe_outputs.npz") as arrays:
-        golden = {key: arrays[key] for key in arrays}
-    given = {key[3:]: scaled(array) for key, array in golden.items() if key.startswith("in|")}
-    net = net_of_folder(folder, given)
-    blobs = {plain(key.partition("|")[2], net): array for key, array in golden.items() if not key.startswith("in|")}
-    expected = {
-        name: array
-        for name, array in blobs.items()
-        if name not in given and makers(net, name)[-1] not in losses(net) and np.isfinite(array).all()
-    }
+    net, given, expected = computed_by_caffe(folder)
     model = assembled(net, Options())
     model = replace(model, outputs=(*model.outputs, *inside(net, model, expected)))
     write_keras_archive(tmp_path / "out.keras", net, model)

@@ -36,16 +36,7 @@ TOLERANCE = 1e-4
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_a_written_model_computes_what_caffe_computed(folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("tf_keras" if LEGACY else "keras")
-    with np.load(folder / "caffe_outputs.npz") as arrays:
-        golden = {key: arrays[key] for key in arrays}
-    given = {key[3:]: scaled(array) for key, array in golden.items() if key.startswith("in|")}
-    net = loaded(folder, given)
-    blobs = {plain(key.partition("|")[2], net): array for key, array in golden.items() if not key.startswith("in|")}
-    expected = {
-        name: array
-        for name, array in blobs.items()
-        if name not in given and makers(net, name)[-1] not in losses(net) and np.isfinite(array).all()
-    }
+    net, given, expected = computed_by_caffe(folder)
 
     def outputs(net: Net, model: Model) -> Outputs:
         """What the model gives as it is, and the blobs inside that Caffe saved."""
@@ -57,6 +48,21 @@ def test_a_written_model_computes_what_caffe_computed(folder: Path, tmp_path: Pa
     assert expected.keys() <= got.keys()
     errors = {name: worst_error(got[name], array) for name, array in expected.items()}
     assert {name: error for name, error in errors.items() if error > TOLERANCE} == {}
+
+
+def computed_by_caffe(folder: Path) -> tuple[Net, dict[str, Array], dict[str, Array]]:
+    """The net, what it was given, and its finite blobs, but for those that a model leaves out."""
+    with np.load(folder / "caffe_outputs.npz") as arrays:
+        golden = {key: arrays[key] for key in arrays}
+    given = {key[3:]: scaled(array) for key, array in golden.items() if key.startswith("in|")}
+    net = loaded(folder, given)
+    blobs = {plain(key.partition("|")[2], net): array for key, array in golden.items() if not key.startswith("in|")}
+    expected = {
+        name: array
+        for name, array in blobs.items()
+        if name not in given and makers(net, name)[-1] not in losses(net) and np.isfinite(array).all()
+    }
+    return net, given, expected
 
 
 def scaled(array: Array) -> Array:

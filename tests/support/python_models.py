@@ -14,7 +14,7 @@ from caffeconv.keras.adjust.renaming import rename_layers
 from caffeconv.keras.assembling import assembled
 from caffeconv.keras.building import Options
 from caffeconv.keras.conversion import convert
-from caffeconv.keras.graph import Held, Model, Value
+from caffeconv.keras.graph import Held, Model, Value, needed_nodes
 from caffeconv.model import Array, Net
 from caffeconv.writing.keras_h5 import write_keras_h5
 from caffeconv.writing.python_source import python_source
@@ -120,14 +120,6 @@ def broken_nodes(model: Model) -> set[int]:
         if refused or any(edge.node in broken for edge in node.inputs):
             broken.add(number)
     return broken
-
-
-def needed_nodes(model: Model) -> set[int]:
-    needed = {value.edge.node for _, value in model.outputs}
-    for number in reversed(range(len(model.nodes))):
-        if number in needed:
-            needed.update(edge.node for edge in model.nodes[number].inputs)
-    return needed
 
 
 def blob_name(net: Net, model: Model, value: Value) -> str:
