@@ -191,7 +191,7 @@ def test_every_piece_goes_to_its_own_place() -> None:
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=repr)
 def test_a_failure_in_either_thread_stops_both(failing_thread: str, failure: BaseException) -> None:
     main = threading.current_thread()
-    other_started = threading.Event()
+    other_started, failed = threading.Event(), threading.Event()
     calls: list[str] = []
     failing: list[threading.Thread] = []
 
@@ -201,11 +201,11 @@ def test_a_failure_in_either_thread_stops_both(failing_thread: str, failure: Bas
         if thread == failing_thread:
             assert other_started.wait(60)
             failing.append(threading.current_thread())
+            failed.set()
             raise failure
         other_started.set()
+        assert failed.wait(60)  # or this thread copies everything before the other one has had a turn
         if failing_thread == "helper":
-            while not failing:
-                pass
             failing[0].join(60)
 
     before = threading.active_count()
