@@ -6,9 +6,9 @@ apart into operations by calling it with tensors that record what is done to the
 
 from __future__ import annotations
 
+import dataclasses
 import math
-import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from caffeconv.keras.graph import Edge, Held, Model, Node, keras_shape, needed_n
 from caffeconv.model import MaybeShape, Net
 from caffeconv.writing.keras_operations import Operations, Step, Tensor
 from caffeconv.writing.unique_names import keras_names
-from caffeconv.writing.weighted_operations import WITH_WEIGHTS
+from caffeconv.writing.weighted_operations import WITH_WEIGHTS, as_tensors
 
 __all__ = ["taken_apart"]
 
@@ -48,6 +48,8 @@ def taken_apart(net: Net, model: Model) -> tuple[list[Tensor], list[Tensor]]:
             if node.twin in first:
                 made[number] = ops.again(first[node.twin], _one_or_more(values), shapes)
             else:
+                if node.twin is not None:  # of several layers in the archive, none of which can be called again
+                    node = dataclasses.replace(node, weights=nodes[node.twin].weights)
                 made[number] = _made(ops, node, names[number], values, shapes)
         except UnsupportedError as error:
             raise UnsupportedError(f"{_whose(net, node)}: {error}; use --format py for this net") from None
@@ -98,7 +100,8 @@ def _made(ops: Operations, node: Node, name: str, values: list[Tensor], shapes: 
         if function is not None:
             given = function(ops, name, {weight.name: weight for weight in node.weights}, values, **arguments)
         else:
-            given = _bound(functions.CLASSES[call.class_name], ops)(*values, **arguments)
+            arrays = as_tensors(ops, name, node.weights, values[0]) if node.weights else []
+            given = functions.bound(call.class_name, ops)(*values, *arrays, **arguments)
     except TypeError:
         # Sizes are reckoned with; where one is None, that is what cannot be done.
         if all(value.sizes is not None and None not in value.sizes[1:] for value in values):
@@ -114,13 +117,6 @@ def _check_features(node: Node, given: int | None) -> None:
     taken = node.weights[0].shape[0] if node.weights else given
     if given not in (None, taken):
         raise UnsupportedError(f"its kernel takes {taken} values, of which its bottom has {given}")
-
-
-def _bound(function: Callable[..., Any], ops: Operations) -> Callable[..., Any]:
-    """The function, computing with these operations."""
-    assert isinstance(function, types.FunctionType)
-    names = {**vars(functions), "ops": ops}
-    return types.FunctionType(function.__code__, names, function.__name__, function.__defaults__)
 
 
 def _input(ops: Operations, name: str, shape: MaybeShape) -> list[Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FUNCTION", "LOADING", "OPS", "OUTPUT_SHAPES", "REGISTER", "UNSUPPORTED", "WITH_WEIGHTS"]
+__all__ = ["FUNCTION", "LOADING", "OPS", "OUTPUT_SHAPES", "REGISTER", "UNSUPPORTED", "WEIGHTED", "WITH_WEIGHTS"]
 
 OPS = '''
 if hasattr(keras, "ops"):
@@ -79,6 +79,29 @@ class Function(layers.Layer):
         return {{**super().get_config(), **self.arguments}}
 '''.strip("\n").split("\n")
 
+WEIGHTED = f'''
+{REGISTER}
+class Weighted(Function):
+    """A layer whose function takes arrays of these names and shapes behind its inputs."""
+
+    def __init__(self, arrays, **arguments):
+        super().__init__(**arguments)
+        self.shapes = arrays
+
+    def build(self, _):
+        self.arrays = [
+            self.add_weight(name=name, shape=tuple(shape))
+            for name, shape in self.shapes.items()
+        ]
+
+    def call(self, inputs):
+        values = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        return self.compute(*values, *self.arrays, **self.arguments)
+
+    def get_config(self):
+        return {{**super().get_config(), "arrays": dict(self.shapes)}}
+'''.strip("\n").split("\n")
+
 OUTPUT_SHAPES = {
     "ReshapeAll": """
     def compute_output_shape(self, _):
@@ -86,28 +109,6 @@ OUTPUT_SHAPES = {
 """.rstrip().split("\n"),
 }
 """What Keras does not find out for every batch."""
-
-_NORMALIZE = f'''
-{REGISTER}
-class Normalize(layers.Layer):
-    """x divided by its L2 norm, over the channels or the whole sample, times gamma."""
-
-    def __init__(self, across_spatial, eps, **arguments):
-        super().__init__(**arguments)
-        self.across_spatial, self.eps = across_spatial, eps
-
-    def build(self, shape):
-        self.gamma = self.add_weight(name="gamma", shape=(shape[-1],))
-
-    def call(self, x):
-        axes = tuple(range(1, len(x.shape))) if self.across_spatial else (-1,)
-        total = ops.sum(x * x, axis=axes, keepdims=True) + self.eps
-        return x / ops.sqrt(total) * self.gamma
-
-    def get_config(self):
-        own = {{"across_spatial": self.across_spatial, "eps": self.eps}}
-        return {{**super().get_config(), **own}}
-'''.strip("\n").split("\n")
 
 _BATCH_STATISTICS = f'''
 {REGISTER}
@@ -247,7 +248,6 @@ WITH_WEIGHTS = {
     "BatchStatistics": _BATCH_STATISTICS,
     "MarkedLSTM": _LSTM,
     "MarkedRNN": _RNN,
-    "Normalize": _NORMALIZE,
 }
 """Classes with weights, for which Keras has no layer."""
 

@@ -10,14 +10,15 @@ import dataclasses
 import inspect
 import keyword
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from caffeconv.keras import functions
 from caffeconv.keras.graph import Edge, Held, Model, Node, keras_shape, needed_nodes
 from caffeconv.model import MaybeShape, Net
-from caffeconv.writing.python_classes import FUNCTION, LOADING, OPS, OUTPUT_SHAPES, REGISTER, UNSUPPORTED, WITH_WEIGHTS
+from caffeconv.writing import python_classes as texts
+from caffeconv.writing.python_classes import REGISTER, WITH_WEIGHTS
 from caffeconv.writing.python_statements import exploded, literal, statement
 from caffeconv.writing.unique_names import Names, keras_names, model_name
 
@@ -61,7 +62,7 @@ def python_source(net: Net, model: Model, stored: Mapping[str, str], weights: st
     others = [stored[node.name] for node in model.nodes if node.weights and stored[node.name] not in loaded]
     lines = [*_head(bool(classes or weighted), _imported(classes)), "", *_tables(groups, weights, others)]
     lines += ["", "", *_classes(classes, weighted, refused)]
-    lines += [*_build_model(net, model, named), "", "", *LOADING]
+    lines += [*_build_model(net, model, named), "", "", *texts.LOADING]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -87,13 +88,14 @@ def _class_name(node: Node) -> str:
     return call.class_name if call is not None and node.problem is None else ""
 
 
-def _source_of(class_name: str) -> str:
-    return inspect.getsource(functions.CLASSES[class_name])
+def _source_of(function: Callable[..., Any]) -> list[str]:
+    return inspect.getsource(function).rstrip().split("\n")
 
 
 def _imported(classes: Sequence[str]) -> list[str]:
-    sources = [_source_of(name) for name in classes]
-    return [name for name in ("itertools", "math") if any(f"{name}." in source for source in sources)]
+    called = [functions.CLASSES[name] for name in classes]
+    lines = [line for each in called for used in (each, *functions.helpers_of(each)) for line in _source_of(used)]
+    return [name for name in ("itertools", "math") if any(f"{name}." in line for line in lines)]
 
 
 def _head(uses_ops: bool, imported: Sequence[str]) -> list[str]:
@@ -121,7 +123,7 @@ def _head(uses_ops: bool, imported: Sequence[str]) -> list[str]:
         "",
         "layers = keras.layers",
     ]
-    return lines + (["", *OPS, ""] if uses_ops else [])
+    return lines + (["", *texts.OPS, ""] if uses_ops else [])
 
 
 def _tables(groups: Mapping[str, str], weights: str, others: Sequence[str]) -> list[str]:
@@ -141,19 +143,22 @@ def _tables(groups: Mapping[str, str], weights: str, others: Sequence[str]) -> l
 def _classes(names: Sequence[str], weighted: Sequence[str], refuses: bool) -> list[str]:
     lines: list[str] = []
     if names:
-        lines += [*FUNCTION, "", ""]
-    if any("windows_of(" in _source_of(name) for name in names):
-        lines += [*inspect.getsource(functions.windows_of).rstrip().split("\n"), "", ""]
+        lines += [*texts.FUNCTION, "", ""]
+    if any(name in functions.WEIGHTED for name in names):
+        lines += [*texts.WEIGHTED, "", ""]
+    helpers = {helper: None for name in names for helper in functions.helpers_of(functions.CLASSES[name])}
+    for helper in helpers:
+        lines += [*_source_of(helper), "", ""]
     for name in names:
-        function = functions.CLASSES[name]
-        lines += [*inspect.getsource(function).rstrip().split("\n"), "", ""]
+        function, base = functions.CLASSES[name], "Weighted" if name in functions.WEIGHTED else "Function"
+        lines += [*_source_of(function), "", ""]
         doc = f"    compute = staticmethod({function.__name__})"
-        lines += [REGISTER, f"class {name}(Function):", f'    """See {function.__name__}."""', "", doc]
-        lines += [*OUTPUT_SHAPES.get(name, ()), "", ""]
+        lines += [REGISTER, f"class {name}({base}):", f'    """See {function.__name__}."""', "", doc]
+        lines += [*texts.OUTPUT_SHAPES.get(name, ()), "", ""]
     for name in weighted:
         lines += [*WITH_WEIGHTS[name], "", ""]
     if refuses:
-        lines += [*UNSUPPORTED, "", ""]
+        lines += [*texts.UNSUPPORTED, "", ""]
     return lines
 
 
@@ -224,6 +229,7 @@ def _call(net: Net, each: _Named, named: Mapping[int, _Named]) -> Iterator[str]:
         layer = net.layers[node.origins[0]]
         shape = _shape_text(layer.top_shapes[0] if layer.top_shapes else None)
         yield f"    # {_in_ascii(layer.type)} {shape}".rstrip()
+    arguments: list[tuple[str, Any]]
     if node.problem is not None or node.call is None:
         of = f"{net.layers[node.origins[0]].name} ({net.layers[node.origins[0]].type})" if node.origins else node.name
         facts = f"{of}: {node.problem or 'Keras has no such layer'}"
@@ -232,6 +238,8 @@ def _call(net: Net, each: _Named, named: Mapping[int, _Named]) -> Iterator[str]:
     else:
         call = node.built or node.call
         arguments = list(call.arguments)
+        if call.class_name in functions.WEIGHTED:
+            arguments.insert(0, ("arrays", {weight.name: weight.shape for weight in node.weights}))
         own = call.class_name in functions.CLASSES or call.class_name in WITH_WEIGHTS
         class_name = call.class_name if own else f"layers.{call.class_name}"
     if node.twin is not None and node.twin in named:

@@ -6,6 +6,7 @@ layer of what it records bears the name of the node.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from caffeconv.model import Weight
 from caffeconv.writing.keras_operations import Operations, Tensor
 
-__all__ = ["WITH_WEIGHTS"]
+__all__ = ["WITH_WEIGHTS", "as_tensors"]
 
 Arrays = Mapping[str, Weight]
 
@@ -30,16 +31,6 @@ def _scaled(ops: Operations, name: str, x: Tensor, gamma: Weight | None, beta: W
     bias = {"bias_axes": axes[-1]} if beta is not None else {}
     weights = [kernel, *([beta] if beta is not None else [])]
     return ops.layer("EinsumDense", x, [x.shape], name, weights, equation=equation, output_shape=shape, **bias)[0]
-
-
-def _normalize(
-    ops: Operations, name: str, arrays: Arrays, inputs: Sequence[Tensor], across_spatial: bool, eps: float
-) -> Tensor:
-    """x divided by its L2 norm, over the channels or the whole sample, times gamma."""
-    (x,) = inputs
-    axes = tuple(range(1, len(x.shape))) if across_spatial else (-1,)
-    total = ops.sum(x * x, axis=axes, keepdims=True) + eps
-    return _scaled(ops, name, x / ops.sqrt(total), arrays["gamma"], None)
 
 
 def _batch_statistics(
@@ -73,17 +64,29 @@ def _gates(ops: Operations, name: str, arrays: Arrays, inputs: Sequence[Tensor],
 
 
 def _recurrent_kernel(ops: Operations, name: str, arrays: Arrays, x: Tensor) -> Tensor:
-    """The kernel as a tensor, which every step multiplies with: all rows of a table.
+    """The kernel, which every step multiplies with.
 
     A layer that is called by every step would do, too, but for Keras 3.0 and 3.3, which load none that is called again
     with what was made of its own outputs.
     """
-    weight = arrays["recurrent_kernel"]
-    rows, units = weight.shape
+    return _as_tensor(ops, f"{name}_recurrent", arrays["recurrent_kernel"], x)
+
+
+def as_tensors(ops: Operations, name: str, weights: Sequence[Weight], x: Tensor) -> list[Tensor]:
+    """The arrays of a node as tensors; the layer that holds the first bears its name. `x` is any tensor."""
+    names = (name, *(f"{name}_{weight.name}" for weight in weights[1:]))
+    return [_as_tensor(ops, each, weight, x) for each, weight in zip(names, weights, strict=True)]
+
+
+def _as_tensor(ops: Operations, name: str, weight: Weight, x: Tensor) -> Tensor:
+    """An array as all rows of a table, Keras having no other layer that gives its weights."""
+    units = weight.shape[-1]
+    rows = math.prod(weight.shape[:-1])
+    table = Weight(weight.name, weight.view.reshape(rows, units), (rows, units))
     indices = ops.repeated(x, np.arange(rows, dtype=np.float32))
-    return ops.layer(
-        "Embedding", indices, [weight.shape], f"{name}_recurrent", [weight], input_dim=rows, output_dim=units
-    )[0]
+    (tensor,) = ops.layer("Embedding", indices, [table.shape], name, [table], input_dim=rows, output_dim=units)
+    whole: Tensor = tensor if len(weight.shape) == 2 else ops.reshape(tensor, weight.shape)
+    return whole
 
 
 def _at(ops: Operations, x: Tensor, step: int) -> Tensor:
@@ -138,6 +141,5 @@ WITH_WEIGHTS: Mapping[str, Callable[..., Any]] = {
     "BatchStatistics": _batch_statistics,
     "MarkedLSTM": _marked_lstm,
     "MarkedRNN": _marked_rnn,
-    "Normalize": _normalize,
 }
 """Class -> what records it."""

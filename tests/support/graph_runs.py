@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import math
 from collections.abc import Mapping, Sequence
 from types import ModuleType
@@ -16,23 +14,10 @@ from caffeconv.keras.graph import Edge, Held, Model, Node
 from caffeconv.model import Array, PartialShape
 from tests.support.flattened_maps import channels_last, flattened_channels_last
 
-__all__ = ["array_of", "blobs", "computed", "functions_of", "in_caffes_order", "in_keras_order", "outputs"]
+__all__ = ["array_of", "blobs", "computed", "in_caffes_order", "in_keras_order", "outputs"]
 
 Outputs = dict[int, tuple[Any, ...]]
 """Number of a node -> what it gives."""
-
-
-@functools.lru_cache
-def functions_of(ops: Any) -> Any:
-    """caffeconv's functions of tensors, which compute with `ops`: the module anew, so that nothing is set in it."""
-    assert functions.__file__ is not None
-    spec = importlib.util.spec_from_file_location("functions_of_ops", functions.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    vars(module)["ops"] = ops
-    return module
 
 
 def computed(keras: ModuleType, model: Model, given: Mapping[str, Array]) -> Outputs:
@@ -42,8 +27,7 @@ def computed(keras: ModuleType, model: Model, given: Mapping[str, Array]) -> Out
     """
     import keras as with_ops  # tf_keras has no `ops`; those of Keras take its tensors
 
-    module = functions_of(with_ops.ops)
-    own = {name: getattr(module, each.__name__) for name, each in functions.CLASSES.items()}
+    own = {name: functions.bound(name, with_ops.ops) for name in functions.CLASSES}
     held = {value.edge.node: value.held for value in model.inputs}
     outputs: Outputs = {}
     layers: dict[int, Any] = {}
@@ -58,9 +42,8 @@ def computed(keras: ModuleType, model: Model, given: Mapping[str, Array]) -> Out
             continue
         values = [outputs[edge.node][edge.output] for edge in node.inputs]
         if call.class_name in own:
-            made = own[call.class_name](*values, **dict(call.arguments))
-        elif call.class_name == "Normalize":
-            made = _normalized(values[0], node)
+            arrays = [np.ascontiguousarray(weight.array) for weight in node.weights]
+            made = own[call.class_name](*values, *map(with_ops.ops.convert_to_tensor, arrays), **dict(call.arguments))
         elif node.built is not None:
             continue
         else:
@@ -78,15 +61,6 @@ def _layer(keras: ModuleType, node: Node, values: Sequence[Any]) -> Any:
     layer(values if len(values) > 1 else values[0])
     layer.set_weights([weight.array for weight in node.weights])
     return layer
-
-
-def _normalized(x: Any, node: Node) -> Array:
-    """SSD's Normalize: each pixel, or with `across_spatial` each sample, divided by its norm, times gamma."""
-    assert node.call is not None
-    arguments, x = dict(node.call.arguments), array_of(x)
-    axes = tuple(range(1, x.ndim)) if arguments["across_spatial"] else -1
-    result: Array = x / np.sqrt((x * x).sum(axes, keepdims=True) + arguments["eps"]) * node.weights[0].array
-    return result
 
 
 def array_of(tensor: Any) -> Array:

@@ -16,13 +16,13 @@ import pytest
 from caffeconv.errors import UnsupportedError, WriteError
 from caffeconv.keras.assembling import assembled
 from caffeconv.keras.building import Options
-from caffeconv.keras.functions import CLASSES
+from caffeconv.keras.functions import CLASSES, bound
 from caffeconv.model import Array, Net, Weight
 from caffeconv.net.loading import load_net
 from caffeconv.writing import keras_archive
 from caffeconv.writing.keras_archive import archiving, write_keras_archive
 from tests.support.archives import config_of, layers_of, loaded, ran, single
-from tests.support.graph_runs import array_of, functions_of
+from tests.support.graph_runs import array_of
 from tests.support.net_builder import filled, input_text, layer_text, net_of
 from tests.support.places import FIXTURES
 from tests.support.python_models import Written, computable, every_blob, worst_error
@@ -282,6 +282,7 @@ FUNCTIONS = [
     pytest.param("ReshapeAll", {"shape": (-1, 6, 4)}, [MAPS], id="ReshapeAll"),
     pytest.param("Split", {"points": (1, 4), "axis": 1}, [MAPS], id="Split"),
     pytest.param("Swish", {"beta": 1.5}, [MAPS], id="Swish"),
+    pytest.param("Normalize", {"across_spatial": True, "eps": 1e-10}, [MAPS], id="Normalize"),
     pytest.param("TakeAlong", {"order": (2, 0, 3, 1), "axis": -1}, [MAPS], id="TakeAlong"),
     pytest.param("TakeItems", {}, [(3, 4), (3,)], id="TakeItems"),
     pytest.param("Threshold", {"threshold": 0.1}, [MAPS], id="Threshold"),
@@ -291,6 +292,8 @@ FUNCTIONS = [
     ),
 ]
 
+ARRAYS = {"Normalize": {"gamma": (4,)}}
+"""Of the classes with weights, in load order."""
 NOT_IN_ARCHIVES = {"ROIPooling"}
 
 
@@ -313,10 +316,12 @@ class TestFunctions:
         inputs = [random(shape, number) for number, shape in enumerate(shapes)]
         if class_name == "TakeItems":
             inputs[1] = np.array([2, 0, 2], np.float32)
-        function = getattr(functions_of(keras.ops), CLASSES[class_name].__name__)
-        expected = function(*map(keras.ops.convert_to_tensor, inputs), **arguments)
+        arrays = {name: random(shape, 10) for name, shape in ARRAYS.get(class_name, {}).items()}
+        taken = [*inputs, *arrays.values()]
+        expected = bound(class_name, keras.ops)(*map(keras.ops.convert_to_tensor, taken), **arguments)
         expected = list(expected) if isinstance(expected, list | tuple) else [expected]
-        net, model = single(class_name, arguments, shapes, len(expected))
+        weights = tuple(Weight(name, array, array.shape) for name, array in arrays.items())
+        net, model = single(class_name, arguments, shapes, len(expected), weights)
         if class_name == "PriorBox":  # of the image it reads nothing but the size
             inputs = inputs[:1]
         got = ran(net, model, tmp_path / "out.keras", inputs)

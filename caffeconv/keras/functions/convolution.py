@@ -1,0 +1,32 @@
+"""Windows as channels."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["CLASSES", "im2col"]
+
+ops: Any = None
+
+
+def im2col(x, kernel, strides, pads, dilations):
+    """Every value under a window as a channel: channel · kernel + place in the kernel."""
+    x = ops.pad(x, ((0, 0), *((before, after) for before, after in pads), (0, 0)))
+    sizes, channels = x.shape[1:-1], x.shape[-1]
+    places = list(itertools.product(*map(range, kernel)))
+    columns = []
+    for place in places:
+        part = x
+        for axis, at in enumerate(place):
+            dilation, stride = dilations[axis], strides[axis]
+            room = sizes[axis] - dilation * (kernel[axis] - 1) - 1
+            taken = [at * dilation + step for step in range(0, room + 1, stride)]
+            part = ops.take(part, ops.convert_to_tensor(taken), axis=axis + 1)
+        columns.append(part)
+    shape = (-1, *columns[0].shape[1:-1], channels * len(places))
+    return ops.reshape(ops.stack(columns, axis=-1), shape)
+
+
+CLASSES: Mapping[str, Callable[..., Any]] = {"Im2col": im2col}

@@ -1,0 +1,48 @@
+"""What brings values to a scale of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["CLASSES", "WEIGHTED", "lrn", "lrn_within", "mvn", "normalize"]
+
+ops: Any = None
+
+
+def lrn(x, size, alpha, beta, k):
+    """x / (k + alpha · mean of x² over `size` neighbouring channels) ** beta, with zeros beyond the last channels."""
+    squares = ops.reshape(x * x, (-1, x.shape[-1], 1))
+    squares = ops.pad(squares, ((0, 0), (size // 2, size // 2), (0, 0)))
+    means = ops.average_pool(squares, size, strides=1, padding="valid")
+    means = ops.reshape(means, (-1, *x.shape[1:]))
+    return x * ops.power(means * alpha + k, -beta)
+
+
+def lrn_within(x, size, alpha, beta):
+    """x / (1 + alpha · mean of x² over `size` by `size` pixels) ** beta, with zeros around the image."""
+    half = size // 2
+    squares = ops.pad(x * x, ((0, 0), (half, half), (half, half), (0, 0)))
+    means = ops.average_pool(squares, (size, size), strides=1, padding="valid")
+    return x * ops.power(means * alpha + 1.0, -beta)
+
+
+def mvn(x, axes, normalize_variance, eps):
+    """x less its mean over `axes` and, perhaps, divided by its standard deviation + eps."""
+    axes = tuple(axes)
+    centred = x - ops.mean(x, axis=axes, keepdims=True)
+    if not normalize_variance:
+        return centred
+    variance = ops.mean(centred * centred, axis=axes, keepdims=True)
+    return centred / (ops.sqrt(variance) + eps)
+
+
+def normalize(x, gamma, across_spatial, eps):
+    """x divided by its L2 norm, over the channels or the whole sample, times gamma."""
+    axes = tuple(range(1, len(x.shape))) if across_spatial else (-1,)
+    total = ops.sum(x * x, axis=axes, keepdims=True) + eps
+    return x / ops.sqrt(total) * gamma
+
+
+CLASSES: Mapping[str, Callable[..., Any]] = {"LRN": lrn, "LRNWithin": lrn_within, "MVN": mvn}
+WEIGHTED: Mapping[str, Callable[..., Any]] = {"Normalize": normalize}
