@@ -271,6 +271,8 @@ def _each(site: Site) -> Sequence[Value]:
     values = learned(
         dataclasses.replace(site, each_bottom=True), ROWS[LAYER_TYPES[site.layer.type].like or site.layer.type]
     )
+    if param.relu:  # Intel's fork
+        values = [Value(site.call("ReLU", value.edge, part="after", name="relu"), value.held) for value in values]
     if axis != 1:
         return site.blocked(values, f"convolves behind axis {axis}, where Keras convolves behind the batch")
     return values
