@@ -59,7 +59,8 @@ def python_source(net: Net, model: Model, stored: Mapping[str, str], weights: st
         each.name: stored[each.node.name] for each in named.values() if each.node.weights and not each.node.problem
     }
     loaded = set(groups.values())
-    others = [stored[node.name] for node in model.nodes if node.weights and stored[node.name] not in loaded]
+    written = [stored[node.name] for node in model.nodes if node.weights and node.name in stored]
+    others = [name for name in written if name not in loaded]
     lines = [*_head(bool(classes or weighted), _imported(classes)), "", *_tables(groups, weights, others)]
     lines += ["", "", *_classes(classes, weighted, refused)]
     lines += [*_build_model(net, model, named), "", "", *texts.LOADING]
