@@ -44,7 +44,7 @@ LAYERS = {
     "keras": (
         {"__init__", "description", "functions", "graph"},
         {"building"},
-        {"rules"},
+        {"rules", "sharing"},
         {"adjust", "assembling"},
         {"conversion"},
     ),

@@ -12,6 +12,7 @@ from caffeconv.keras.graph import Edge, Model, Value
 from caffeconv.keras.rules.learning import learned
 from caffeconv.keras.rules.normalization import fusable_scales
 from caffeconv.keras.rules.table import RULES
+from caffeconv.keras.sharing import share_layers
 from caffeconv.model import Layer, Net, Note, Source, Weight
 from caffeconv.net.shapes.table import TABLE
 
@@ -52,6 +53,7 @@ def assembled(net: Net, options: Options) -> Model:
         )  # fmt: skip
         for top, value in enumerate(_tops(site)[: len(layer.tops)]):
             values[Source(index, top)] = value
+    share_layers(net, growing)
     return _finished(net, growing, values)
 
 

@@ -56,12 +56,15 @@ def python_source(net: Net, model: Model, stored: Mapping[str, str], weights: st
     weighted = sorted(used & set(WITH_WEIGHTS))
     refused = any(each.node.problem is not None for each in named.values())
     groups = {
-        each.name: stored[each.node.name] for each in named.values() if each.node.weights and not each.node.problem
+        each.name: stored[each.node.name]
+        for each in named.values()
+        if each.node.weights and not each.node.problem and each.node.twin is None
     }
     loaded = set(groups.values())
     written = [stored[node.name] for node in model.nodes if node.weights and node.name in stored]
     others = [name for name in written if name not in loaded]
-    lines = [*_head(bool(classes or weighted), _imported(classes)), "", *_tables(groups, weights, others)]
+    images = _TURNED if model.turned else _AS_IN_CAFFE
+    lines = [*_head(bool(classes or weighted), _imported(classes), images), "", *_tables(groups, weights, others)]
     lines += ["", "", *_classes(classes, weighted, refused)]
     lines += [*_build_model(net, model, named), "", "", *texts.LOADING]
     return "\n".join(lines).rstrip() + "\n"
@@ -99,7 +102,17 @@ def _imported(classes: Sequence[str]) -> list[str]:
     return [name for name in ("itertools", "math") if any(f"{name}." in line for line in lines)]
 
 
-def _head(uses_ops: bool, imported: Sequence[str]) -> list[str]:
+_AS_IN_CAFFE = (
+    "Images are (batch, height, width, channels); channels are in Caffe's order, which is",
+    "blue, green, red as a rule.",
+)
+_TURNED = (
+    "Images are (batch, height, width, channels); channels are in the other order than in",
+    "Caffe: red, green, blue as a rule.",
+)
+
+
+def _head(uses_ops: bool, imported: Sequence[str], images: Sequence[str]) -> list[str]:
     lines = [
         '"""A model of Keras, written by caffeconv from a net of Caffe.',
         "",
@@ -107,8 +120,7 @@ def _head(uses_ops: bool, imported: Sequence[str]) -> list[str]:
         "does both and prints the summary. It runs on Keras 3 with any backend, and on Keras 2:",
         "with TensorFlow's tf_keras, set TF_USE_LEGACY_KERAS=1.",
         "",
-        "Images are (batch, height, width, channels); channels are in Caffe's order, which is",
-        "blue, green, red as a rule.",
+        *images,
         '"""',
         "",
         *(f"import {name}" for name in imported),

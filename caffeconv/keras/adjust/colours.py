@@ -74,7 +74,7 @@ def bgr_to_rgb(model: Model, net: Net) -> Model:
             turned.add(Edge(number))
     given = [value.edge for _, value in model.outputs if value.edge in turned]
     outputs = {edge: _other_way_round(new, edge, other_way_round) for edge in given}
-    return new.finished(list(notes), outputs=outputs)
+    return dataclasses.replace(new.finished(list(notes), outputs=outputs), turned=True)
 
 
 def _is_image(held: Held) -> bool:

@@ -49,7 +49,8 @@ class Rewriting:
             for name, value in old.outputs
         )
         inputs = tuple(map(self._moved, old.inputs))
-        return Model(old.name, tuple(self.nodes), values, inputs, given, (*old.notes, *notes))
+        nodes, notes = tuple(self.nodes), (*old.notes, *notes)
+        return dataclasses.replace(old, nodes=nodes, values=values, inputs=inputs, outputs=given, notes=notes)
 
     def _moved(self, value: Value) -> Value:
         return Value(self.edges[value.edge], value.held)
