@@ -33,6 +33,10 @@ _BY_VALUE = frozenset({
 })  # fmt: skip
 _VECTORS = frozenset({"BatchNormalization", "Normalize", "PReLU"})
 """Classes with one value a channel in each of their arrays."""
+_NOT_TURNED = (
+    "reads an image, but has no weights that can be turned from BGR to RGB: a model of your own must turn the channels "
+    "back before it, as that of --format py does"
+)
 _BLIND = frozenset({"PriorBox"})
 """Classes that look at no value of an image."""
 
@@ -64,8 +68,7 @@ def bgr_to_rgb(model: Model, net: Net) -> Model:
         if has_class(node, *_BLIND):
             inputs = [new.edges[edge] for edge in node.inputs]
         elif not wanted and any(edge in turned for edge in node.inputs):
-            text = "reads an image, but cannot be turned from BGR to RGB: before it, the channels must be turned back"
-            notes[Note("warning", layer_of(net, node), text)] = None
+            notes[Note("warning", layer_of(net, node), _NOT_TURNED)] = None
         if wanted and node.weights:
             node = dataclasses.replace(node, weights=_turned_weights(node, way))
             notes[Note("info", layer_of(net, node), "turned from BGR to RGB")] = None
