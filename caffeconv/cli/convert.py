@@ -18,7 +18,7 @@ from caffeconv.errors import MismatchError
 
 if TYPE_CHECKING:
     from caffeconv.keras.graph import Model
-    from caffeconv.model import Net, Note, Result, Shape
+    from caffeconv.model import Net, Note, PartialShape, Result, Shape
 
 __all__ = ["convert"]
 
@@ -154,7 +154,7 @@ class _Options:
     phase: Literal["TRAIN", "TEST"]
     level: int
     stages: Sequence[str]
-    input_shapes: Mapping[str, Shape]
+    input_shapes: Mapping[str, PartialShape]
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -268,6 +268,11 @@ class Unsupported(layers.Layer):
 '''.strip("\n").split("\n")
 
 LOADING = '''
+def text_of(name):
+    """A name as h5py reads it: bytes, or text in files of newer Keras."""
+    return name.decode() if isinstance(name, bytes) else name
+
+
 def load_weights(model, path):
     """Fill the model from a file of weights that caffeconv wrote.
 
@@ -276,7 +281,7 @@ def load_weights(model, path):
     wanted = {layer.name: layer for layer in model.layers if layer.weights}
     with h5py.File(path, "r") as file:
         stored = {
-            name.decode() if isinstance(name, bytes) else name
+            text_of(name)
             for key in file.attrs
             if key.startswith("layer_names")
             for name in file.attrs[key]
@@ -287,8 +292,8 @@ def load_weights(model, path):
                 raise ValueError(f"{path} has no layer {group!r}")
             stored.discard(group)
             arrays = file[group]
-            names = [word.decode() for word in arrays.attrs["weight_names"]]
-            layer.set_weights([arrays[word][()] for word in names])
+            names = [text_of(name) for name in arrays.attrs["weight_names"]]
+            layer.set_weights([arrays[name][()] for name in names])
         left = [name for name in sorted(stored - OTHERS) if len(file[name])]
     if left:
         raise ValueError(f"{path} has weights for layers that the model lacks: {left}")
