@@ -42,7 +42,7 @@ LAYERS = {
     ),
     "net": ({"shapes", "filtering", "gaps"}, {"graph", "join", "settling"}, {"__init__"}, {"loading"}),
     "keras": (
-        {"__init__", "description", "functions", "graph"},
+        {"__init__", "description", "functions", "graph", "stored_names"},
         {"building"},
         {"rules", "sharing"},
         {"adjust", "assembling"},
