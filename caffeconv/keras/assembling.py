@@ -156,7 +156,7 @@ def _name_apart(growing: Growing, net: Net) -> None:
 
 def _finished(net: Net, growing: Growing, values: Mapping[Source, Value]) -> Model:
     """The graph with its inputs and outputs: what nobody reads, in the order of Caffe's."""
-    left_out = {index for index, layer in enumerate(net.layers) if not any(source.layer == index for source in values)}
+    left_out = set(range(len(net.layers))).difference(source.layer for source in values)
     read = {
         source
         for index, layer in enumerate(net.layers)
