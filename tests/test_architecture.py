@@ -52,6 +52,7 @@ LAYERS = {
         {"__init__", "outputs", "atomic", "pages", "unique_names", "keras_operations"},
         {"tiles", "weighted_operations"},
         {"offsets", "python_classes", "python_statements", "datasets", "keras_config", "keras_steps"},
+        {"graph_description"},
         {"keras_archive", "keras_h5", "pickled", "python_source", "report"},
     ),
     "cli": (
