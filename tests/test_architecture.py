@@ -42,7 +42,7 @@ LAYERS = {
     ),
     "net": ({"shapes", "filtering", "gaps"}, {"graph", "join", "settling"}, {"__init__"}, {"loading"}),
     "keras": (
-        {"__init__", "description", "functions", "graph"},
+        {"__init__", "description", "functions", "graph", "stored_names"},
         {"building"},
         {"rules", "sharing"},
         {"adjust", "assembling"},
@@ -52,6 +52,7 @@ LAYERS = {
         {"__init__", "outputs", "atomic", "pages", "unique_names", "keras_operations"},
         {"tiles", "weighted_operations"},
         {"offsets", "python_classes", "python_statements", "datasets", "keras_config", "keras_steps"},
+        {"graph_description"},
         {"keras_archive", "keras_h5", "pickled", "python_source", "report"},
     ),
     "cli": (

@@ -64,7 +64,7 @@ Examples:
     help="Keras backend; theano gets flipped kernels.",
 )  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Show a table of all layers, and every note.")
-@click.option("--report", metavar="FILE.json", help="Write what each Keras layer must be, and every note, as JSON.")
+@click.option("--report", metavar="FILE.json", help="Write what each layer became, the model, and every note, as JSON.")
 @click.option("--strict", is_flag=True, help="Fail where there would be a warning, and write nothing.")
 @click.option(
     "--allow-missing", multiple=True, metavar="LAYER",
@@ -212,7 +212,7 @@ def _to_keras(net: Net, paths: Mapping[str, Path], options: _Options) -> None:
     stored = {old.name: new.name for old, new in zip(plain.layers, result.layers, strict=True)}
     weights = paths["hdf5"] if {"hdf5", "py"} & set(options.formats) else None
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_report(result, [*paths.values()], options))
+        stack.enter_context(_report(net, model, result, stored, [*paths.values()], options))
         stack.enter_context(_text(net, model, paths.get("py"), stored, paths["hdf5"]))
         progress = stack.enter_context(shown_progress(sizes))
         stack.enter_context(_archive(net, model, paths.get("keras"), progress if weights is None else None))
@@ -250,14 +250,16 @@ def _archive(
     return archiving(path, net, model, progress=progress)
 
 
-def _report(result: Result, paths: Sequence[Path], options: _Options) -> contextlib.AbstractContextManager[None]:
+def _report(
+    net: Net, model: Model, result: Result, stored: Mapping[str, str], paths: Sequence[Path], options: _Options
+) -> contextlib.AbstractContextManager[None]:
     if options.report is None:
         return contextlib.nullcontext()
     from caffeconv.writing.outputs import refuse_inputs
     from caffeconv.writing.report import reporting
 
     refuse_inputs(Path(options.report), [*paths, *options.inputs])
-    return reporting(options.report, result)
+    return reporting(options.report, net, model, result, stored)
 
 
 def _converted(net: Net, options: _Options) -> tuple[Model, Result, Result, str]:

@@ -138,15 +138,10 @@ def _layer_weights(net: Net, layer: Layer, nodes: list[Node]) -> Iterator[LayerW
 
 
 def _drop_repeated(layers: list[LayerWeights], notes: list[Note]) -> tuple[tuple[LayerWeights, ...], tuple[Note, ...]]:
-    """Names are keys in every output: a layer without arrays gives way to its namesake.
-
-    Two namesakes with arrays cannot come from a join by name, but from an extra layer's made-up name they can.
-    """
+    """Names are keys in every output: a layer without arrays gives way to its namesake; no two with arrays bear one."""
     kept: dict[str, LayerWeights] = {}
     for layer in layers:
         other = kept.get(layer.name)
-        if other is not None and other.weights and layer.weights:
-            raise MismatchError(f'two layers with weights are both called "{layer.name}"; rename one in the prototxt')
         if other is None or not other.weights:
             kept[layer.name] = layer
         if other is not None:

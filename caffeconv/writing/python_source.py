@@ -62,7 +62,7 @@ def python_source(net: Net, model: Model, stored: Mapping[str, str], weights: st
     }
     loaded = set(groups.values())
     written = [stored[node.name] for node in model.nodes if node.weights and node.name in stored]
-    others = [name for name in written if name not in loaded]
+    others = [name for name in written if name not in loaded] + _groups_of_others(model, stored)
     images = _TURNED if model.turned else _AS_IN_CAFFE
     lines = [*_head(bool(classes or weighted), _imported(classes), images), "", *_tables(groups, weights, others)]
     lines += ["", "", *_classes(classes, weighted, refused)]
@@ -85,6 +85,13 @@ def _named(model: Model) -> dict[int, _Named]:
         )
         named[number] = _Named(node, name, words.free(f"{stem}_layer") if number in shared else "", variables)
     return named
+
+
+def _groups_of_others(model: Model, stored: Mapping[str, str]) -> list[str]:
+    """Layers in the file that have no arrays, but hold the groups of layers that do: `a` beside `a/b`."""
+    above = {name[:place] for name in stored.values() for place, letter in enumerate(name) if letter == "/"}
+    weighted = {node.name for node in model.nodes if node.weights}
+    return [name for layer, name in stored.items() if layer not in weighted and name in above]
 
 
 def _class_name(node: Node) -> str:

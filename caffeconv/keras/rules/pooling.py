@@ -38,7 +38,10 @@ def _pooling(site: Site) -> Sequence[Value]:
         if param.pool == _STOCHASTIC:
             return site.unsupported("stochastic pooling over whole maps", layout="last")
         return (Value(site.call(f"Global{name}Pooling{rank - 2}D", value.edge, keepdims=True), held),)
-    windows = pooling_windows(param, (1,) * (rank - 2))
+    try:
+        windows = pooling_windows(param, (1,) * (rank - 2))
+    except ValueError as error:  # a fork's own words for the window of maps whose shape is not known
+        return site.unsupported(f"its window is not known: {error}", layout="last")
     if any(window.same for window in windows):
         return _pooled_as_tensorflow(site, value, name, windows, held)
     ceil = optional(param, "ceil_mode")
