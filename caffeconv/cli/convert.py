@@ -19,6 +19,7 @@ from caffeconv.errors import MismatchError
 if TYPE_CHECKING:
     from caffeconv.keras.graph import Model
     from caffeconv.model import Net, Note, PartialShape, Result, Shape
+    from caffeconv.writing.values import Examine, Written
 
 __all__ = ["convert"]
 
@@ -193,11 +194,12 @@ def _to_pickle(net: Net, path: Path, options: _Options) -> None:
     net = settle_shapes(insert_splits(net))
     _refuse_warnings(net.notes, options.strict)
     sizes = [[blob.array.size for blob in layer.blobs] for layer in net.layers]
+    found: list[Note] = []
     with shown_progress(sizes) as progress:
-        write_pickle(path, net.layers, progress=progress)
+        write_pickle(path, net.layers, progress=progress, examine=_examining(found, options.strict))
     if options.verbose:
         print_net(net)
-    print_notes(net.notes, options.verbose)
+    print_notes((*net.notes, *found), options.verbose)
     print_written(path, sizes)
 
 
@@ -211,16 +213,19 @@ def _to_keras(net: Net, paths: Mapping[str, Path], options: _Options) -> None:
     sizes = [[weight.view.size for weight in layer.weights] for layer in result.layers]
     stored = {old.name: new.name for old, new in zip(plain.layers, result.layers, strict=True)}
     weights = paths["hdf5"] if {"hdf5", "py"} & set(options.formats) else None
+    found: list[Note] = []
+    examine = _examining(found, options.strict)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_report(net, model, result, stored, [*paths.values()], options))
+        stack.enter_context(_report(net, model, result, stored, found, [*paths.values()], options))
         stack.enter_context(_text(net, model, paths.get("py"), stored, paths["hdf5"]))
         progress = stack.enter_context(shown_progress(sizes))
-        stack.enter_context(_archive(net, model, paths.get("keras"), progress if weights is None else None))
+        alone = (progress, examine) if weights is None else (None, None)
+        stack.enter_context(_archive(net, model, paths.get("keras"), *alone))
         if weights is not None:
-            write_keras_h5(weights, result.layers, backend=backend, progress=progress)
+            write_keras_h5(weights, result.layers, backend=backend, progress=progress, examine=examine)
     if options.verbose:
         print_layers(result)
-    print_notes(result.notes, options.verbose)
+    print_notes((*result.notes, *found), options.verbose)
     if weights is not None:
         print_written(weights, sizes)
     if "py" in paths:
@@ -241,17 +246,23 @@ def _text(
 
 
 def _archive(
-    net: Net, model: Model, path: Path | None, progress: Callable[[int], None] | None
+    net: Net, model: Model, path: Path | None, progress: Callable[[int], None] | None, examine: Examine | None
 ) -> contextlib.AbstractContextManager[None]:
     if path is None:
         return contextlib.nullcontext()
     from caffeconv.writing.keras_archive import archiving
 
-    return archiving(path, net, model, progress=progress)
+    return archiving(path, net, model, progress=progress, examine=examine)
 
 
 def _report(
-    net: Net, model: Model, result: Result, stored: Mapping[str, str], paths: Sequence[Path], options: _Options
+    net: Net,
+    model: Model,
+    result: Result,
+    stored: Mapping[str, str],
+    found: Sequence[Note],
+    paths: Sequence[Path],
+    options: _Options,
 ) -> contextlib.AbstractContextManager[None]:
     if options.report is None:
         return contextlib.nullcontext()
@@ -259,7 +270,7 @@ def _report(
     from caffeconv.writing.report import reporting
 
     refuse_inputs(Path(options.report), [*paths, *options.inputs])
-    return reporting(options.report, net, model, result, stored)
+    return reporting(options.report, net, model, result, stored, found)
 
 
 def _converted(net: Net, options: _Options) -> tuple[Model, Result, Result, str]:
@@ -284,6 +295,17 @@ def _converted(net: Net, options: _Options) -> tuple[Model, Result, Result, str]
     names = read_renames(options.rename) if options.rename is not None else {}
     others = {layer.name for layer in net.layers}
     return (model, result, *for_backend(rename_layers(result, names, options.slash, others), options.backend))
+
+
+def _examining(found: list[Note], strict: bool) -> Examine:
+    """Gathers what is odd about values; where a warning is an error, before a file takes its place."""
+    from caffeconv.writing.values import value_notes
+
+    def examine(arrays: Sequence[Written]) -> None:
+        found.extend(value_notes(arrays))
+        _refuse_warnings(found, strict)
+
+    return examine
 
 
 def _refuse_warnings(notes: Sequence[Note], strict: bool) -> None:

@@ -41,6 +41,7 @@ from caffeconv.writing.atomic import replacing
 from caffeconv.writing.datasets import created_file, link_properties, reserved, space_of
 from caffeconv.writing.offsets import writes_at
 from caffeconv.writing.tiles import Piece, Progress, copy_pieces
+from caffeconv.writing.values import Examine, written_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,12 +68,13 @@ def check_output_name(path: StrPath) -> None:
 
 
 def write_keras_h5(
-    path: StrPath, layers: Sequence[LayerWeights], *, backend: str = "tensorflow", progress: Progress | None = None
-) -> None:
+    path: StrPath, layers: Sequence[LayerWeights], *, backend: str = "tensorflow", progress: Progress | None = None,
+    examine: Examine | None = None,
+) -> None:  # fmt: skip
     """Write one float32 dataset for every weight, and a group for every layer, with or without weights.
 
     `backend` names the Keras backend for which the arrays are laid out. `progress` takes the number of bytes of
-    weights written so far.
+    weights written so far, `examine` what was seen of them, before the file takes its place.
 
     Raises WriteError when a layer's name cannot be kept, two layers would need the same place, a weight's view and
     shape disagree, or the file cannot be written; what was at `path` is still there then.
@@ -89,7 +91,9 @@ def write_keras_h5(
             # What HDF5 says of a full disk is of this kind, too.
             raise OSError(str(error)) from error
         with temporary.open("rb+", buffering=0) as file:
-            copy_pieces(pieces, writes_at(file.fileno()), progress=progress)
+            seen = copy_pieces(pieces, writes_at(file.fileno()), progress=progress)
+        if examine is not None:
+            examine(written_arrays(layers, seen))
 
 
 def _check_layers(layers: Sequence[LayerWeights]) -> None:

@@ -14,13 +14,14 @@ else, the second when there are more fields.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from caffeconv.keras.description import describe_result, json_safe
 from caffeconv.keras.graph import Model
-from caffeconv.model import Net, Result, StrPath
+from caffeconv.model import Net, Note, Result, StrPath
 from caffeconv.writing.atomic import appearing
 from caffeconv.writing.graph_description import describe_model, describe_net
 
@@ -44,11 +45,17 @@ def report_of(net: Net, model: Model, result: Result, stored: Mapping[str, str])
 
 
 def reporting(
-    path: StrPath, net: Net, model: Model, result: Result, stored: Mapping[str, str]
+    path: StrPath, net: Net, model: Model, result: Result, stored: Mapping[str, str], found: Sequence[Note] = ()
 ) -> contextlib.AbstractContextManager[None]:
     """Write `report_of` a conversion; the file appears when the block ends well, and only then.
 
+    `found` are further notes, all there when the block ends.
+
     Raises WriteError when the file cannot be written; what was at `path` is still there then.
     """
-    told = report_of(net, model, result, stored)
-    return appearing(path, json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def text() -> str:
+        told = report_of(net, model, dataclasses.replace(result, notes=(*result.notes, *found)), stored)
+        return json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    return appearing(path, text)
