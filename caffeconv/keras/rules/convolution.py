@@ -272,6 +272,7 @@ def _each(site: Site) -> Sequence[Value]:
         dataclasses.replace(site, each_bottom=True), ROWS[LAYER_TYPES[site.layer.type].like or site.layer.type]
     )
     if param.relu:  # Intel's fork
+        site.warn("its relu is set: a ReLU must stand behind it in a model of your own, as in that of --format py")
         values = [Value(site.call("ReLU", value.edge, part="after", name="relu"), value.held) for value in values]
     if axis != 1:
         return site.blocked(values, f"convolves behind axis {axis}, where Keras convolves behind the batch")
