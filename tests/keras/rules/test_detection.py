@@ -12,6 +12,7 @@ from caffeconv.keras.assembling import assembled
 from caffeconv.keras.building import Options
 from caffeconv.model import Array
 from tests.support.graph_runs import computed, outputs
+from tests.support.naive_detection import position_sensitive_means, region_points, rounded
 from tests.support.net_builder import input_text, layer_text, net_of
 
 REGIONS: Array = np.array([
@@ -28,11 +29,6 @@ def of(keras: ModuleType, text: str, **given: Array) -> Array:
     model = assembled(net_of(text), Options())
     (result,) = outputs(model, computed(keras, model, given)).values()
     return result
-
-
-def rounded(value: float) -> int:
-    """As C rounds: halves away from 0."""
-    return int(math.copysign(math.floor(abs(value) + 0.5), value))
 
 
 def bins(begin: int, end: int, parts: int, size: int) -> list[slice]:
@@ -63,6 +59,37 @@ def test_pools_regions(keras: ModuleType, height: int, width: int, scale: float)
     assert (wanted == 0).any()
     assert (wanted != 0).any()
     np.testing.assert_array_equal(found, wanted)
+
+
+SMALL_MAPS: Array = np.random.default_rng(1).normal(-3, 1, (2, 18, 11, 9)).astype("f4")
+MORE_REGIONS: Array = np.concatenate([
+    REGIONS,
+    np.array([[0, 8.5, 24.5, 72, 90.5], [1, -400, -300, 900, 700], [1, 90, 80, 10, 20], [0, 143, 175, 144, 176]], "f4"),
+])  # fmt: skip
+"""Also one with halves, one around all, one turned inside out, and one in the last corner."""
+
+
+@pytest.mark.parametrize(("parts", "outputs"), [(3, 2), (1, 18)])
+@pytest.mark.parametrize("scale", [1 / 16, 0.125])
+def test_pools_regions_by_position(keras: ModuleType, parts: int, outputs: int, scale: float) -> None:
+    param = f"psroi_pooling_param {{ output_dim: {outputs} group_size: {parts} spatial_scale: {scale} }}"
+    text = input_text("data", *SMALL_MAPS.shape) + input_text("rois", *MORE_REGIONS.shape)
+    text += layer_text("it", "PSROIPooling", "data rois", more=param)
+    found = of(keras, text, data=SMALL_MAPS, rois=MORE_REGIONS)
+    wanted = position_sensitive_means(SMALL_MAPS, MORE_REGIONS, outputs, parts, scale)
+    assert (wanted == 0).any()
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("ratio", [0, 1, 2, 5])
+@pytest.mark.parametrize(("height", "width", "scale"), [(2, 3, 1 / 16), (1, 1, 0.125), (7, 7, 0.25)])
+def test_takes_points_of_regions(keras: ModuleType, height: int, width: int, scale: float, ratio: int) -> None:
+    param = f"pooled_h: {height} pooled_w: {width} spatial_scale: {scale} sampling_ratio: {ratio}"
+    text = input_text("data", *SMALL_MAPS.shape) + input_text("rois", *MORE_REGIONS.shape)
+    text += layer_text("it", "ROIAlign", "data rois", more=f"roi_align_param {{ {param} }}")
+    found = of(keras, text, data=SMALL_MAPS, rois=MORE_REGIONS)
+    wanted = region_points(SMALL_MAPS, MORE_REGIONS, height, width, scale, ratio)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
 
 
 IMAGE = np.zeros((2, 3, 60, 80), "f4")
@@ -136,10 +163,30 @@ def test_makes_clustered_priors(keras: ModuleType) -> None:
         ("data data", "PriorBox", ""),
         ("data data", "ROIPooling", ""),
         ("data", "ROIPooling", "roi_pooling_param { pooled_h: 1 pooled_w: 1 }"),
+        ("data", "PSROIPooling", "psroi_pooling_param { output_dim: 1 group_size: 1 }"),
+        ("data data", "PSROIPooling", "psroi_pooling_param { output_dim: 3 group_size: 2 }"),
+        ("data data", "PSROIPooling", ""),
+        ("data data", "ROIAlign", "roi_align_param { pooled_h: 1 pooled_w: 1 }"),  # of a fork that nobody knows
+        ("data data", "ROIAlign", ""),
         ("data data data", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
+        ("data data data data data", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
+        ("flat flat flat", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
+        ("fewer flat priors", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
+        ("flat fewer priors", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
+        ("flat four priors", "DetectionOutput", "detection_output_param { num_classes: 2 keep_top_k: 0 }"),
+        ("flat two priors", "DetectionOutput", "detection_output_param { num_classes: 1 }"),
+        ("flat flat priors", "DetectionOutput", ""),
+        ("data", "YoloDetectionOutput", ""),
+        ("data", "YoloDetectionOutput", "yolo_detection_output_param { num_classes: 1 biases: 1 biases: 1 }"),
+        ("square", "YoloDetectionOutput", "yolo_detection_output_param { num_classes: 1 biases: 1 }"),
+        ("square", "YoloDetectionOutput", "yolo_detection_output_param { num_classes: 2 biases: 1 biases: 1 }"),
+        ("square", "Yolov3DetectionOutput", "yolov3_detection_output_param { num_classes: 1 mask: 0 }"),
+        ("square", "Yolov3DetectionOutput", ""),
     ],
 )
 def test_says_what_cannot_be_built(bottoms: str, kind: str, param: str) -> None:
-    text = input_text("data", *IMAGE.shape) + layer_text("it", kind, bottoms, more=param)
+    text = input_text("data", *IMAGE.shape) + input_text("flat", 2, 8) + input_text("priors", 1, 2, 8)
+    text += input_text("two", 2, 2) + input_text("four", 2, 4) + input_text("fewer", 2, 3)
+    text += input_text("square", 1, 6, 3, 3) + layer_text("it", kind, bottoms, more=param)
     (node,) = (node for node in assembled(net_of(text), Options()).nodes if node.name == "it")
     assert node.call is None or node.problem is not None
