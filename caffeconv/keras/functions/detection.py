@@ -41,6 +41,11 @@ def prior_box(x, image, sizes, clip, variances, steps, offset, image_size):
     return ops.convert_to_tensor([[boxes, repeated]], dtype="float32")
 
 
+def _divided(length, parts):
+    """length / parts, rounded once: with a divisor they know, compilers multiply by 1 / it."""
+    return length / ops.where(length > 0.0, float(parts), length)
+
+
 def roi_pooling(x, regions, pooled_h, pooled_w, spatial_scale):
     """Maxima over parts of each region (item, left, top, right, bottom) of x, 0 beyond it (Fast R-CNN's layer)."""
     lowest = -3.4028234663852886e38
@@ -51,7 +56,7 @@ def roi_pooling(x, regions, pooled_h, pooled_w, spatial_scale):
     for axis, parts in ((1, pooled_h), (2, pooled_w)):
         size = maps.shape[axis]
         begin, end = edges[:, 2 - axis], edges[:, 4 - axis]
-        length = ops.maximum(end - begin + 1.0, 1.0) / parts
+        length = _divided(ops.maximum(end - begin + 1.0, 1.0), parts)
         pixels = ops.convert_to_tensor([list(range(size))], dtype="float32")
         pooled = []
         for part in range(parts):
@@ -87,7 +92,7 @@ def position_sensitive_roi_pooling(x, regions, group_size, spatial_scale):
         parts = ops.convert_to_tensor([list(range(group_size))], dtype="float32")
         begin = edges[:, 2 - axis : 3 - axis] * spatial_scale
         end = (edges[:, 4 - axis : 5 - axis] + 1.0) * spatial_scale
-        length = ops.maximum(end - begin, 0.1) / group_size
+        length = _divided(ops.maximum(end - begin, 0.1), group_size)
         first = ops.expand_dims(ops.floor(parts * length + begin), 2)
         behind = ops.expand_dims(ops.ceil((parts + 1.0) * length + begin), 2)
         within = ops.logical_and(pixels >= first, pixels < behind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -14,6 +15,7 @@ from caffeconv.model import Array
 from tests.support.graph_runs import computed, outputs
 from tests.support.naive_detection import position_sensitive_means, region_points, rounded
 from tests.support.net_builder import input_text, layer_text, net_of
+from tests.support.python_models import KERAS, using, written
 
 REGIONS: Array = np.array([
     [0, 0, 0, 30, 40],
@@ -62,10 +64,12 @@ def test_pools_regions(keras: ModuleType, height: int, width: int, scale: float)
 
 
 SMALL_MAPS: Array = np.random.default_rng(1).normal(-3, 1, (2, 18, 11, 9)).astype("f4")
-MORE_REGIONS: Array = np.concatenate([
-    REGIONS,
-    np.array([[0, 8.5, 24.5, 72, 90.5], [1, -400, -300, 900, 700], [1, 90, 80, 10, 20], [0, 143, 175, 144, 176]], "f4"),
-])  # fmt: skip
+MORE_REGIONS: Array = np.concatenate([REGIONS, np.array([
+    [0, 8.5, 24.5, 72, 90.5],
+    [1, -401.3, -303.9, 907.8, 702.4],
+    [1, 90, 80, 10, 20],
+    [0, 143, 175, 144, 176],
+], "f4")])  # fmt: skip
 """Also one with halves, one around all, one turned inside out, and one in the last corner."""
 
 
@@ -90,6 +94,25 @@ def test_takes_points_of_regions(keras: ModuleType, height: int, width: int, sca
     found = of(keras, text, data=SMALL_MAPS, rois=MORE_REGIONS)
     wanted = region_points(SMALL_MAPS, MORE_REGIONS, height, width, scale, ratio)
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("keras_name", KERAS)
+def test_compiled_it_divides_as_caffe(keras_name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Compilers would multiply with 1/7, and a part of 3/7 · 7 pixels then ends a pixel later."""
+    using(monkeypatch, keras_name)
+    lengths = np.arange(2, 12, dtype="f4")
+    zeros = np.zeros_like(lengths)
+    regions = np.stack([zeros, zeros, zeros, lengths, lengths], axis=1)
+    x = np.random.default_rng(2).normal(0, 1, (len(regions), 49, 14, 14)).astype("f4")
+    text = input_text("data", *x.shape) + input_text("rois", *regions.shape)
+    text += layer_text("max", "ROIPooling", "data rois", more="roi_pooling_param { pooled_h: 7 pooled_w: 7 }")
+    param = "psroi_pooling_param { output_dim: 1 group_size: 7 spatial_scale: 1 }"
+    text += layer_text("mean", "PSROIPooling", "data rois", more=param)
+    model = written(net_of(text), tmp_path).filled()
+    largest, means = model.predict([np.moveaxis(x, 1, -1), regions], verbose=0)
+    np.testing.assert_array_equal(np.moveaxis(largest, -1, 1), pooled_regions(x, regions, 7, 7, 1))
+    wanted = position_sensitive_means(x, regions, 1, 7, 1)
+    np.testing.assert_allclose(np.moveaxis(means, -1, 1), wanted, rtol=1e-5, atol=1e-5)
 
 
 IMAGE = np.zeros((2, 3, 60, 80), "f4")

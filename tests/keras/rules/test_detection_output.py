@@ -101,11 +101,10 @@ def settings_of(name: str) -> dict[str, Any]:
 
 
 class TestDetectionOutput:
-    @pytest.mark.parametrize("seed", range(2))
     @pytest.mark.parametrize("name", SETTINGS)
-    def test_finds_what_ssd_finds(self, keras: ModuleType, name: str, seed: int) -> None:
+    def test_finds_what_ssd_finds(self, keras: ModuleType, name: str) -> None:
         settings = settings_of(name)
-        blobs = ssd_blobs(seed, 2, 3, settings.get("share_location", True))
+        blobs = ssd_blobs(0, 4, 3, settings.get("share_location", True))
         got = computed_by(keras, net_for(blobs, "DetectionOutput", ssd_param(settings)), blobs)
         expected = found_by_ssd(blobs, settings)
         assert all(expected)
