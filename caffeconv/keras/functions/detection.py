@@ -42,7 +42,7 @@ def prior_box(x, image, sizes, clip, variances, steps, offset, image_size):
 
 
 def _divided(length, parts):
-    """length / parts, rounded once: with a divisor they know, compilers multiply by 1 / it."""
+    """length / parts, rounded once; by a known number compilers multiply with 1 / it."""
     return length / ops.where(length > 0.0, float(parts), length)
 
 

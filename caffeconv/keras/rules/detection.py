@@ -21,14 +21,20 @@ _ROWS_LEFT_OVER = "its rows are as many as there can be: those that are left ove
 
 
 def _prior_box(site: Site) -> Sequence[Value]:
-    """SSD's priors: for each min_size the square, the one up to its max_size, and those of the other ratios."""
+    """SSD's priors: for each min_size the square, the one up to its max_size, and those of the other ratios.
+
+    The sizes are whole numbers there (`int min_size_` in `prior_box_layer.cpp`).
+    """
     settings = optional(site.layer.param, "prior_box_param")
     if settings is None or site.top() is None:
         return site.unsupported("its boxes are not known")
     ratios = aspect_ratios(settings)
-    smallest, largest = (optional(settings, name) or () for name in ("min_size", "max_size"))
-    if min(*ratios, *smallest, *largest) <= 0:
+    given = [optional(settings, name) or () for name in ("min_size", "max_size")]
+    smallest, largest = ([int(size) for size in sizes] for sizes in given)
+    if min(*ratios, *given[0], *given[1]) <= 0:
         return site.unsupported("sizes and ratios of boxes are above 0")
+    if any(size != int(size) for sizes in given for size in sizes):
+        site.warn("its sizes are cut to whole numbers, as in SSD's own Caffe; a few forks do not")
     sizes: list[tuple[float, float]] = []
     for number, size in enumerate(smallest):
         sizes.append((size, size))

@@ -125,6 +125,7 @@ SIZES = {
         [(20, 20), (30, 30), (20 / 2**0.5, 20 * 2**0.5), (20 * 2**0.5, 20 / 2**0.5)],
     ),
     "not_flipped": ("min_size: 20 aspect_ratio: 4 flip: false", [(20, 20), (10, 40)]),
+    "cut": ("min_size: 20.9 max_size: 45.9 aspect_ratio: 4 flip: false", [(20, 20), (30, 30), (10, 40)]),
     "of_two": ("min_size: 10 min_size: 20 max_size: 40 max_size: 45", [(10, 10), (20, 20), (20, 20), (30, 30)]),
 }
 PLACES = {
@@ -165,6 +166,16 @@ def test_makes_priors(keras: ModuleType, size: str, place: str) -> None:
     text += layer_text("it", "PriorBox", "maps data", more=f"prior_box_param {{ {param} {place} }}")
     wanted = priors(sizes, **PLACES[place])  # type: ignore[arg-type]
     np.testing.assert_allclose(of(keras, text, data=IMAGE), wanted, rtol=0, atol=1e-6)
+
+
+def test_says_that_sizes_are_cut() -> None:
+    text = input_text("data", *IMAGE.shape) + input_text("maps", *MAPS.shape)
+    notes = {
+        size: [note.level for note in assembled(net_of(text + prior), Options()).notes if note.layer == "it"]
+        for size in ("20", "20.9")
+        for prior in [layer_text("it", "PriorBox", "maps data", more=f"prior_box_param {{ min_size: {size} }}")]
+    }
+    assert notes == {"20": [], "20.9": ["warning"]}
 
 
 def test_makes_clustered_priors(keras: ModuleType) -> None:
