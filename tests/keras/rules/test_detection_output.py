@@ -18,24 +18,16 @@ from tests.support.graph_runs import computed, outputs
 from tests.support.naive_detection import detections, yolo_detections, yolov3_detections
 from tests.support.net_builder import input_text, layer_text, net_of
 from tests.support.python_models import KERAS, Outputs, using, written
+from tests.support.ssd_nets import SMALLEST, Blobs, numbers, small_ssd, ssd_blobs, ssd_param
 
-Blobs = dict[str, Array]
 Rows = Sequence[Array]
 
-SMALLEST: dict[str, Any] = {"num_classes": 2, "nms_threshold": 0.45, "confidence_threshold": 0.1}
+CHOICE = {**SMALLEST, "code_type": "CENTER_SIZE", "top_k": 50, "keep_top_k": 20}
 
 
 def net_for(blobs: Blobs, kind: str, param: str) -> Net:
     text = "".join(input_text(name, *array.shape) for name, array in blobs.items())
     return net_of(text + layer_text("it", kind, " ".join(blobs), more=param))
-
-
-def ssd_param(settings: dict[str, Any]) -> str:
-    """The settings of `detections`, as a prototxt has them."""
-    words = {name: str(value).lower() if isinstance(value, bool) else value for name, value in settings.items()}
-    nms = " ".join(f"{name}: {words.pop(name)}" for name in ("nms_threshold", "eta", "top_k") if name in words)
-    rest = " ".join(f"{name}: {value}" for name, value in words.items())
-    return f"detection_output_param {{ {rest} nms_param {{ {nms} }} }}"
 
 
 def computed_by(keras: ModuleType, net: Net, blobs: Blobs) -> Array:
@@ -58,18 +50,6 @@ def same_images(got: Array, expected: Sequence[Rows]) -> None:
     assert got.shape[:2] == (1, 1)
     for rows, wanted in zip(got.reshape(len(expected), -1, 7), expected, strict=True):
         same_rows(rows, wanted)
-
-
-def ssd_blobs(seed: int, images: int, classes: int, shared: bool, count: int = 60) -> Blobs:
-    """Boxes that crowd, some of them beyond the image, and scores of which many are the same."""
-    rng = np.random.default_rng(seed)
-    low = rng.uniform(-0.2, 0.9, (count, 2))
-    corners = np.concatenate([low, low + rng.uniform(0.05, 0.5, (count, 2))], axis=1)
-    variances = rng.uniform(0.1, 0.3, (count, 4))
-    priors = np.stack([corners.ravel(), variances.ravel()])[np.newaxis].astype("f4")
-    locations = rng.normal(0, 1, (images, count * 4 * (1 if shared else classes))).astype("f4")
-    scores = rng.integers(0, 64, (images, count * classes)).astype("f4") / 64
-    return {"loc": locations, "conf": scores, "prior": priors}
 
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -196,10 +176,6 @@ def yolo_maps(seed: int, classes: int, boxes: int, sides: Sequence[int], images:
     }
 
 
-def numbers(name: str, values: Sequence[float]) -> str:
-    return " ".join(f"{name}: {value}" for value in values)
-
-
 BIASES = (1.08, 1.19, 3.42, 4.41, 0.5, 2.5, 4.0, 1.0, 2.0, 2.0, 0.7, 0.7)
 
 
@@ -238,38 +214,6 @@ def keras_name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     return name
 
 
-def small_ssd() -> Net:
-    """Two maps of an image, each with the locations, scores and priors of three boxes a pixel."""
-    text = input_text("data", 1, 3, 40, 40)
-    for name, size in (("a", 8), ("b", 20)):
-        text += layer_text(
-            name, "Pooling", "data", more=f"pooling_param {{ pool: AVE kernel_size: {size} stride: {size} }}"
-        )
-        for kind, number in (("loc", 12), ("conf", 6)):
-            param = f"convolution_param {{ num_output: {number} kernel_size: 1 }}"
-            text += layer_text(f"{name}_{kind}", "Convolution", name, more=param)
-            order = "permute_param { order: 0 order: 2 order: 3 order: 1 }"
-            text += layer_text(f"{name}_{kind}_last", "Permute", f"{name}_{kind}", more=order)
-            text += layer_text(f"{name}_{kind}_flat", "Flatten", f"{name}_{kind}_last")
-        param = f"prior_box_param {{ min_size: {size} aspect_ratio: 2 {numbers('variance', (0.1, 0.1, 0.2, 0.2))} }}"
-        text += layer_text(f"{name}_prior", "PriorBox", f"{name} data", more=param)
-    text += layer_text("loc", "Concat", "a_loc_flat b_loc_flat")
-    text += layer_text("scores", "Concat", "a_conf_flat b_conf_flat")
-    text += layer_text("pairs", "Reshape", "scores", more="reshape_param { shape { dim: 0 dim: -1 dim: 2 } }")
-    text += layer_text("shares", "Softmax", "pairs", more="softmax_param { axis: 2 }")
-    text += layer_text("conf", "Flatten", "shares")
-    text += layer_text("prior", "Concat", "a_prior b_prior", more="concat_param { axis: 2 }")
-    settings: dict[str, Any] = {**SMALLEST, "code_type": "CENTER_SIZE", "top_k": 50, "keep_top_k": 20}
-    text += layer_text("it", "DetectionOutput", "loc conf prior", more=ssd_param(settings))
-    rng = np.random.default_rng(3)
-    weights = [
-        (f"{name}_{kind}", [rng.normal(0, 3, (number, 3, 1, 1)).astype("f4"), np.zeros(number, "f4")])
-        for name in "ab"
-        for kind, number in (("loc", 12), ("conf", 6))
-    ]
-    return net_of(text, weights)
-
-
 def compiled(model: Any) -> Any:
     """A model of Keras as its own `predict` calls it, compiled."""
     return lambda x: model.predict(x, verbose=0)
@@ -287,7 +231,7 @@ class TestWritten:
 
     def test_a_whole_ssd(self, keras_name: str, tmp_path: Path) -> None:
         """Its priors are those of one image, beside a batch of any size."""
-        net = small_ssd()
+        net = net_of(*small_ssd(CHOICE))
 
         def inside(_: Net, model: Model) -> Outputs:
             values = {net.layers[source.layer].name: value for source, value in model.values.items()}
@@ -297,8 +241,7 @@ class TestWritten:
         made = written(net, tmp_path, inside)
         model = made.filled()
         got = dict(made.run({"data": image}, model))
-        settings: dict[str, Any] = {**SMALLEST, "code_type": "CENTER_SIZE", "top_k": 50, "keep_top_k": 20}
-        expected = found_by_ssd(got, settings)
+        expected = found_by_ssd(got, CHOICE)
         assert all(len(rows) > 1 for rows in expected)
         same_images(got["it"], expected)
         *_, rows = compiled(model)(np.moveaxis(image, 1, -1))
