@@ -58,6 +58,17 @@ else:  # Keras 2
 
         def max_pool(x, size, strides, padding):
             return tf.nn.max_pool(x, size, strides, padding.upper())
+
+        # What finds boxes, and takes from them.
+        argmax, cumsum, sort = tf.argmax, tf.cumsum, tf.sort
+        ones_like, zeros_like = tf.ones_like, tf.zeros_like
+        while_loop = tf.while_loop
+
+        def argsort(x, axis):
+            return tf.argsort(x, axis, stable=True)
+
+        def take_along_axis(x, indices, axis):
+            return tf.gather(x, indices, axis=axis, batch_dims=axis)
 '''.strip("\n").split("\n")
 
 REGISTER = '@keras.utils.register_keras_serializable("caffeconv")'
@@ -102,11 +113,17 @@ class Weighted(Function):
         return {{**super().get_config(), "arrays": dict(self.shapes)}}
 '''.strip("\n").split("\n")
 
+_ROWS_OF_BOXES = """
+    def compute_output_shape(self, _):
+        return (1, 1, None, 7)
+""".rstrip().split("\n")
+
 OUTPUT_SHAPES = {
     "ReshapeAll": """
     def compute_output_shape(self, _):
         return tuple(None if size == -1 else size for size in self.arguments["shape"])
 """.rstrip().split("\n"),
+    **dict.fromkeys(("DetectionOutput", "YoloDetectionOutput", "Yolov3DetectionOutput"), _ROWS_OF_BOXES),
 }
 """What Keras does not find out for every batch."""
 

@@ -22,5 +22,6 @@ for backend in torch jax; do
     KERAS_BACKEND=$backend "$venv/bin/python" -m pytest \
         tests/keras/test_graph.py tests/keras/test_assembling.py tests/keras/rules/test_pooling.py \
         tests/writing/test_python_source.py tests/judges/test_models_in_keras.py \
-        tests/judges/test_archives_in_keras.py "$@"
+        tests/judges/test_archives_in_keras.py tests/keras/rules/test_detection.py \
+        tests/keras/rules/test_detection_output.py tests/judges/test_detectors_in_keras.py "$@"
 done
