@@ -188,6 +188,13 @@ class TestKnownAnswers:
         assert [layer["name"] for layer in report["layers"]] == ["add", "add_2"]
         assert [layer["caffe_layers"] for layer in report["layers"]] == [["/add"], ["add/"]]
 
+    def test_what_is_not_in_the_model_takes_no_name_from_it(self, tmp_path: Path) -> None:
+        text = input_text("a b", 2) + DATA + layer_text("a_b", "InnerProduct", "data", "fc", DENSE)
+        report = report_on(
+            filled(text + layer_text("loss", "SoftmaxWithLoss", more='bottom: "fc" bottom: "a b"')), tmp_path
+        )
+        assert [layer["nodes"][-1:] for layer in report["net"]["layers"][:3]] == [["a_b_2"], ["data"], ["a_b"]]
+
     def test_layers_that_share_a_name(self, tmp_path: Path) -> None:
         text = DATA + layer_text("x", "ReLU", "data", "a") + layer_text("x", "TanH", "a", "b")
         report = report_on(net_of(text), tmp_path)
