@@ -177,6 +177,14 @@ class Operations:
         """Value by value."""
         return self.by_value("Greater", x, y, dtype="bool")
 
+    def equal(self, x: Tensor, y: Operand) -> Tensor:
+        """Value by value."""
+        return self.by_value("Equal", x, y, dtype="bool")
+
+    def where(self, condition: Tensor, x: Operand, y: Operand) -> Tensor:
+        """Value by value, the one or the other."""
+        return self.by_value("Where", condition, x, y)
+
     def power(self, x: Tensor, y: Operand) -> Tensor:
         """Value by value."""
         return x if _is_all(y, 1) else self.by_value("Power", x, y)

@@ -19,7 +19,7 @@ else:  # Keras 2
         sqrt, stack, tanh, concatenate = tf.sqrt, tf.stack, tf.tanh, tf.concat
         matmul, convert_to_tensor = tf.matmul, tf.convert_to_tensor
         ceil, floor, sign, where = tf.math.ceil, tf.floor, tf.sign, tf.where
-        logical_and = tf.logical_and
+        logical_and, equal = tf.logical_and, tf.equal
 
         def expand_dims(x, axis):
             return tf.expand_dims(x, axis)

@@ -235,6 +235,8 @@ class TestValues:
 
 PADS = ((1, 1), (1, 2))
 WINDOWS = {"pool_size": (3, 2), "strides": (2, 3), "pads": PADS, "ceil": True}
+UNPOOLED = {"pool_size": (3, 2), "strides": (2, 2)}
+PLACES = {**UNPOOLED, "pads": ((0, 0), (0, 0))}
 MAPS = (2, 7, 6, 4)
 
 FUNCTIONS = [
@@ -273,6 +275,7 @@ FUNCTIONS = [
         [MAPS, (2, 30, 40, 3)],
         id="PriorBox",
     ),
+    pytest.param("PoolingMask", WINDOWS, [MAPS], id="PoolingMask"),
     pytest.param("Power", {"power": 2.0, "scale": 0.5, "shift": 3.0}, [MAPS], id="Power"),
     pytest.param("Reduction", {"operation": "SUMSQ", "axes": (1, 3), "coeff": 0.5}, [MAPS], id="Reduction"),
     pytest.param("Reduction", {"operation": "MEAN", "axes": (1, 2, 3), "coeff": 1.0}, [MAPS], id="Reduction-mean"),
@@ -280,6 +283,7 @@ FUNCTIONS = [
     pytest.param("Reorganize", {"stride": 2, "reverse": False}, [(2, 4, 6, 4)], id="Reorganize"),
     pytest.param("Reorganize", {"stride": 2, "reverse": True}, [(2, 4, 6, 4)], id="Reorganize-back"),
     pytest.param("ReshapeAll", {"shape": (-1, 6, 4)}, [MAPS], id="ReshapeAll"),
+    pytest.param("Spread", {"method": "AVE", **UNPOOLED, "height": 13, "width": 11}, [MAPS], id="Spread"),
     pytest.param("Split", {"points": (1, 4), "axis": 1}, [MAPS], id="Split"),
     pytest.param("Swish", {"beta": 1.5}, [MAPS], id="Swish"),
     pytest.param("Normalize", {"across_spatial": True, "eps": 1e-10}, [MAPS], id="Normalize"),
@@ -287,6 +291,9 @@ FUNCTIONS = [
     pytest.param("TakeItems", {}, [(3, 4), (3,)], id="TakeItems"),
     pytest.param("Threshold", {"threshold": 0.1}, [MAPS], id="Threshold"),
     pytest.param("TransposeAll", {"axes": (1, 0, 2)}, [(3, 2, 4)], id="TransposeAll"),
+    pytest.param("Unpool", {**PLACES, "height": 7, "width": 6}, [(2, 3, 3, 4)] * 2 + [MAPS], id="Unpool"),
+    pytest.param("Unpool", {**PLACES, "height": 8, "width": 8}, [(2, 3, 3, 4)] * 2 + [MAPS], id="Unpool-larger"),
+    pytest.param("Unpool", {**PLACES, "height": 5, "width": 6}, [(2, 3, 3, 4)] * 2 + [MAPS], id="Unpool-smaller"),
     pytest.param(
         "WeightedPooling", {"pool_size": (2, 3), "strides": (1, 2), "ceil": True}, [MAPS], id="WeightedPooling"
     ),
@@ -316,14 +323,16 @@ class TestFunctions:
         inputs = [random(shape, number) for number, shape in enumerate(shapes)]
         if class_name == "TakeItems":
             inputs[1] = np.array([2, 0, 2], np.float32)
+        if class_name == "Unpool":
+            inputs[1] = np.random.default_rng(3).integers(30, size=shapes[1]).astype("f4")
         arrays = {name: random(shape, 10) for name, shape in ARRAYS.get(class_name, {}).items()}
         taken = [*inputs, *arrays.values()]
         expected = bound(class_name, keras.ops)(*map(keras.ops.convert_to_tensor, taken), **arguments)
         expected = list(expected) if isinstance(expected, list | tuple) else [expected]
         weights = tuple(Weight(name, array, array.shape) for name, array in arrays.items())
         net, model = single(class_name, arguments, shapes, len(expected), weights)
-        if class_name == "PriorBox":  # of the image it reads nothing but the size
-            inputs = inputs[:1]
+        if class_name in ("PriorBox", "Unpool"):  # of the last input it reads nothing but the size
+            inputs = inputs[:-1]
         got = ran(net, model, tmp_path / "out.keras", inputs)
         for array, tensor in zip(got, expected, strict=True):
             np.testing.assert_allclose(array, array_of(tensor), rtol=1e-5, atol=1e-6)
