@@ -165,6 +165,10 @@ class Operations:
         """Value by value."""
         return self.by_value("Tanh", x)
 
+    def floor(self, x: Tensor) -> Tensor:
+        """Value by value."""
+        return self.by_value("Floor", x)
+
     def maximum(self, x: Tensor, y: Operand) -> Tensor:
         """Value by value."""
         return self.by_value("Maximum", x, y)

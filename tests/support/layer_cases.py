@@ -34,7 +34,8 @@ Shape = tuple[int, ...]
 class Case:
     """A layer on inputs of shapes `bottoms` with blobs of shapes `blobs`.
 
-    `formula(*bottoms, *blobs)` gives its tops, in Caffe's order of axes. `positive` says that its blobs are above 0.
+    `formula(*bottoms, *blobs)` gives its tops, in Caffe's order of axes. `positive` says that its blobs are above 0,
+    `arrays` that they are these.
     """
 
     type: str
@@ -44,6 +45,7 @@ class Case:
     blobs: tuple[Shape, ...] = ()
     tops: int = 1
     positive: bool = False
+    arrays: tuple[Array, ...] = ()
 
 
 def random(shape: Shape, seed: int) -> Array:
@@ -81,6 +83,7 @@ def _case(case: Case) -> tuple[Net, dict[str, Array], dict[str, Array]]:
     given = {f"in{number}": random(shape, number + 1) for number, shape in enumerate(case.bottoms)}
     arrays = [random(shape, 20 + number) for number, shape in enumerate(case.blobs)]
     arrays = [np.abs(array) + np.float32(0.1) for array in arrays] if case.positive else arrays
+    arrays = list(case.arrays) or arrays
     tops = [f"out{number}" for number in range(case.tops)]
     text = "".join(input_text(name, *array.shape) for name, array in given.items())
     text += layer_text("it", case.type, " ".join(given), " ".join(tops), case.param)

@@ -33,7 +33,6 @@ TOLERANCE = 1e-5
 
 UNFIT = {
     "concat_slice": r"slice_batch \(Slice\): Keras has no operation .* a part of a batch",
-    "inner_product_axis": r"axis_0 \(InnerProduct\): it multiplies the samples of a batch, too",
 }
 """Fixtures with a layer that Keras does not compute, and how it is refused."""
 
@@ -235,11 +234,13 @@ class TestValues:
 
 PADS = ((1, 1), (1, 2))
 WINDOWS = {"pool_size": (3, 2), "strides": (2, 3), "pads": PADS, "ceil": True}
+PLACED = {"shape": (1, 4, 7, 1), "axes": (0, 2, 3, 1)}
 UNPOOLED = {"pool_size": (3, 2), "strides": (2, 2)}
 PLACES = {**UNPOOLED, "pads": ((0, 0), (0, 0))}
 MAPS = (2, 7, 6, 4)
 
 FUNCTIONS = [
+    pytest.param("Affine", {**PLACED, "scaled": True}, [MAPS], id="Affine"),
     pytest.param("Absolute", {}, [MAPS], id="Absolute"),
     pytest.param("ArgMax", {"axis": 1, "top_k": 2, "out_max_val": False}, [MAPS], id="ArgMax"),
     pytest.param("ArgMax", {"axis": 3, "top_k": 2, "out_max_val": True}, [MAPS], id="ArgMax-values"),
@@ -249,16 +250,21 @@ FUNCTIONS = [
     pytest.param("Clip", {"low": -0.5, "high": 0.25}, [MAPS], id="Clip"),
     pytest.param("Constant", {"values": [[[1.0, 2.0], [3.0, 4.0]]]}, [MAPS], id="Constant"),
     pytest.param("Exponential", {"factor": 0.5, "offset": 0.25}, [MAPS], id="Exponential"),
+    pytest.param("FixedPoint", {"step": 0.25, "low": -0.5, "high": 0.25}, [MAPS], id="FixedPoint"),
+    pytest.param("FixedPoint", {"step": 0.25, "low": None, "high": None}, [MAPS], id="FixedPoint-truncated"),
     pytest.param("Flip", {"axis": 2}, [MAPS], id="Flip"),
     pytest.param("HardSwish", {}, [MAPS], id="HardSwish"),
     pytest.param(
         "Im2col", {"kernel": (3, 2), "strides": (2, 1), "pads": PADS, "dilations": (1, 2)}, [MAPS], id="Im2col"
     ),
+    pytest.param("InnerDistance", {"distance": "L1"}, [(2, 6)], id="InnerDistance"),
     pytest.param("Interpolate", {"height": 13, "width": 4, "crop": (1, 0)}, [MAPS], id="Interpolate"),
     pytest.param("LRN", {"size": 3, "alpha": 0.5, "beta": 0.75, "k": 2.0}, [MAPS], id="LRN"),
     pytest.param("LRNWithin", {"size": 3, "alpha": 0.5, "beta": 0.75}, [MAPS], id="LRNWithin"),
     pytest.param("LSTMUnit", {}, [(1, 2, 3), (1, 2, 12), (1, 2)], id="LSTMUnit"),
+    pytest.param("Local", {"kernel_size": (2, 2), "strides": (3, 2), "pads": PADS}, [MAPS], id="Local"),
     pytest.param("Logarithm", {"factor": 2.0, "scale": 0.5, "shift": 3.0}, [MAPS], id="Logarithm"),
+    pytest.param("MovingNormalize", {"tops": 2}, [(4, 6)], id="MovingNormalize"),
     pytest.param("MVN", {"axes": (1, 2), "normalize_variance": True, "eps": 1e-9}, [MAPS], id="MVN"),
     pytest.param("MVN", {"axes": (1, 2, 3), "normalize_variance": False, "eps": 0.0}, [MAPS], id="MVN-mean"),
     pytest.param("PadLowest", {"pads": PADS}, [MAPS], id="PadLowest"),
@@ -275,6 +281,7 @@ FUNCTIONS = [
         [MAPS, (2, 30, 40, 3)],
         id="PriorBox",
     ),
+    pytest.param("Parameter", {}, [MAPS], id="Parameter"),
     pytest.param("PoolingMask", WINDOWS, [MAPS], id="PoolingMask"),
     pytest.param("Power", {"power": 2.0, "scale": 0.5, "shift": 3.0}, [MAPS], id="Power"),
     pytest.param("Reduction", {"operation": "SUMSQ", "axes": (1, 3), "coeff": 0.5}, [MAPS], id="Reduction"),
@@ -283,6 +290,9 @@ FUNCTIONS = [
     pytest.param("Reorganize", {"stride": 2, "reverse": False}, [(2, 4, 6, 4)], id="Reorganize"),
     pytest.param("Reorganize", {"stride": 2, "reverse": True}, [(2, 4, 6, 4)], id="Reorganize-back"),
     pytest.param("ReshapeAll", {"shape": (-1, 6, 4)}, [MAPS], id="ReshapeAll"),
+    pytest.param("ScaleBy", PLACED, [MAPS, (4, 7)], id="ScaleBy"),
+    pytest.param("ScaleWhole", {"tops": 2}, [MAPS], id="ScaleWhole"),
+    pytest.param("ShiftBy", PLACED, [MAPS, (4, 7)], id="ShiftBy"),
     pytest.param("Spread", {"method": "AVE", **UNPOOLED, "height": 13, "width": 11}, [MAPS], id="Spread"),
     pytest.param("Split", {"points": (1, 4), "axis": 1}, [MAPS], id="Split"),
     pytest.param("Swish", {"beta": 1.5}, [MAPS], id="Swish"),
@@ -299,7 +309,15 @@ FUNCTIONS = [
     ),
 ]
 
-ARRAYS = {"Normalize": {"gamma": (4,)}}
+ARRAYS: dict[str, dict[str, tuple[int, ...]]] = {
+    "Affine": {"gamma": (4, 7), "beta": (4, 7)},
+    "InnerDistance": {"centers": (3, 6), "bias": (3,)},
+    "Local": {"kernel": (2, 1, 16, 12), "bias": (1, 1, 2, 12)},
+    "MovingNormalize": {"scale": (1,)},
+    "Normalize": {"gamma": (4,)},
+    "Parameter": {"weights_0": (3, 2, 4)},
+    "ScaleWhole": {"scale": (1,)},
+}
 """Of the classes with weights, in load order."""
 NOT_IN_ARCHIVES = {"ROIPooling"}
 
