@@ -64,11 +64,12 @@ def _tops(site: Site) -> tuple[Value, ...]:
     layer, rule = site.layer, RULES.get(site.layer.type)
     before = len(site.growing.nodes), len(site.growing.notes)
     reason = f"type {layer.type} is not known"
-    needed = 0 if _is_source(layer) else max(1, _bottoms(layer))
+    needed = 0 if _is_source(layer) or _needs_none(layer) else max(1, _bottoms(layer))
     if rule is not None and len(site.inputs) < needed:
         rule, reason = None, f"{layer.type} needs {needed} bottoms, not {len(site.inputs)}"
     try:
-        if rule is not None and rule.build is not None and (layer.blobs or not rule.weights or len(layer.bottoms) > 1):
+        given = rule is not None and (layer.blobs or not rule.weights or rule.may_lack or len(layer.bottoms) > 1)
+        if rule is not None and rule.build is not None and given:
             return tuple(rule.build(site))
         if rule is not None and rule.weights:
             return tuple(learned(site, rule))
@@ -91,6 +92,11 @@ def _tops(site: Site) -> tuple[Value, ...]:
 def _bottoms(layer: Layer) -> int:
     """How many bottoms it cannot do without; arrays have a Keras layer with any number of them."""
     return TABLE[layer.type].bottoms if layer.type in TABLE and not layer.blobs else 0
+
+
+def _needs_none(layer: Layer) -> bool:
+    row = TABLE.get(layer.type)
+    return row is not None and row.tops is not None and row.bottoms == 0
 
 
 def _loose(growing: Growing, loose: dict[str, Value], net: Net, index: int, position: int) -> Value:

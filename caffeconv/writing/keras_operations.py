@@ -165,6 +165,10 @@ class Operations:
         """Value by value."""
         return self.by_value("Tanh", x)
 
+    def floor(self, x: Tensor) -> Tensor:
+        """Value by value."""
+        return self.by_value("Floor", x)
+
     def maximum(self, x: Tensor, y: Operand) -> Tensor:
         """Value by value."""
         return self.by_value("Maximum", x, y)
@@ -176,6 +180,14 @@ class Operations:
     def greater(self, x: Tensor, y: Operand) -> Tensor:
         """Value by value."""
         return self.by_value("Greater", x, y, dtype="bool")
+
+    def equal(self, x: Tensor, y: Operand) -> Tensor:
+        """Value by value."""
+        return self.by_value("Equal", x, y, dtype="bool")
+
+    def where(self, condition: Tensor, x: Operand, y: Operand) -> Tensor:
+        """Value by value, the one or the other."""
+        return self.by_value("Where", condition, x, y)
 
     def power(self, x: Tensor, y: Operand) -> Tensor:
         """Value by value."""

@@ -139,6 +139,8 @@ def _shape(held: Held | None, node: Node, values: Sequence[Tensor]) -> MaybeShap
         return (None, *shape[1:])
     if first is None or call is None:
         return None
+    if call.class_name in ("Add", "Multiply"):  # of a bottom, and what is repeated along it
+        return first
     if call.class_name == "Permute":
         return (first[0], *(first[axis] for axis in arguments["dims"]))
     if call.class_name == "Flatten":

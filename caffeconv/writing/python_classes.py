@@ -19,7 +19,7 @@ else:  # Keras 2
         sqrt, stack, tanh, concatenate = tf.sqrt, tf.stack, tf.tanh, tf.concat
         matmul, convert_to_tensor = tf.matmul, tf.convert_to_tensor
         ceil, floor, sign, where = tf.math.ceil, tf.floor, tf.sign, tf.where
-        logical_and = tf.logical_and
+        logical_and, equal = tf.logical_and, tf.equal
 
         def expand_dims(x, axis):
             return tf.expand_dims(x, axis)
@@ -132,25 +132,31 @@ _BATCH_STATISTICS = f'''
 class BatchStatistics(layers.Layer):
     """Normalized by the mean and variance of each batch, though others are stored."""
 
-    def __init__(self, epsilon, center=True, scale=True, **arguments):
+    def __init__(self, epsilon, center=True, scale=True, axis=-1, **arguments):
         super().__init__(**arguments)
         self.epsilon, self.center, self.scale = epsilon, center, scale
+        self.axis = axis
 
     def build(self, shape):
-        size = (shape[-1],)
-        self.gamma = self.add_weight(name="gamma", shape=size) if self.scale else 1
-        self.beta = self.add_weight(name="beta", shape=size) if self.center else 0
+        size = (shape[self.axis],)
+        self.gamma = self.add_weight(name="gamma", shape=size) if self.scale else None
+        self.beta = self.add_weight(name="beta", shape=size) if self.center else None
         self.stored_mean = self.add_weight(name="moving_mean", shape=size)
         self.stored_variance = self.add_weight(name="moving_variance", shape=size)
 
     def call(self, x):
-        axes = tuple(range(len(x.shape) - 1))
+        places = list(range(len(x.shape)))
+        axes = tuple(place for place in places if place != places[self.axis])
         centred = x - ops.mean(x, axis=axes, keepdims=True)
         variance = ops.mean(centred * centred, axis=axes, keepdims=True)
-        return centred / ops.sqrt(variance + self.epsilon) * self.gamma + self.beta
+        shape = [1 if place in axes else -1 for place in places]
+        x = centred / ops.sqrt(variance + self.epsilon)
+        x = x * ops.reshape(self.gamma, shape) if self.scale else x
+        return x + ops.reshape(self.beta, shape) if self.center else x
 
     def get_config(self):
         own = {{"epsilon": self.epsilon, "center": self.center, "scale": self.scale}}
+        own["axis"] = self.axis
         return {{**super().get_config(), **own}}
 '''.strip("\n").split("\n")
 

@@ -171,7 +171,7 @@ def _classes(names: Sequence[str], weighted: Sequence[str], refuses: bool) -> li
         lines += [*_source_of(helper), "", ""]
     for name in names:
         function, base = functions.CLASSES[name], "Weighted" if name in functions.WEIGHTED else "Function"
-        lines += [*_source_of(function), "", ""]
+        lines += [*_source_of(function), "", ""] if function not in helpers else []
         doc = f"    compute = staticmethod({function.__name__})"
         lines += [REGISTER, f"class {name}({base}):", f'    """See {function.__name__}."""', "", doc]
         lines += [*texts.OUTPUT_SHAPES.get(name, ()), "", ""]

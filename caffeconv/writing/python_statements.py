@@ -40,7 +40,7 @@ def _argument(word: str) -> Iterator[str]:
         yield f"        {word},"
         return
     key, _, text = word.partition("=")
-    if text[:1] in "([" and text[-1:] in ")]":
+    if text[:1] in "([{" and text[-1:] in ")]}":
         yield f"        {key}={text[0]}"
         yield from (f"            {part}," for part in _parts(text[1:-1]))
         yield f"        {text[-1]},"
@@ -80,6 +80,8 @@ def literal(value: Any) -> str:
     if isinstance(value, tuple | list):
         items = ", ".join(map(literal, value))
         return f"({items},)" if len(value) == 1 else f"({items})"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{literal(key)}: {literal(each)}' for key, each in value.items())}}}"
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return f'float("{value}")'
     return repr(value)

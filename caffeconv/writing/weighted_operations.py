@@ -20,29 +20,36 @@ __all__ = ["WITH_WEIGHTS", "as_tensors"]
 Arrays = Mapping[str, Weight]
 
 
-def _scaled(ops: Operations, name: str, x: Tensor, gamma: Weight | None, beta: Weight | None) -> Tensor:
-    """x · gamma + beta, along the last axis."""
+def _scaled(
+    ops: Operations, name: str, x: Tensor, gamma: Weight | None, beta: Weight | None, axis: int
+) -> Tensor:  # fmt: skip
+    """x · gamma + beta, along an axis."""
     if gamma is None and beta is None:
         return x
     size = (gamma or beta).shape[-1]  # type: ignore[union-attr]
     kernel = gamma or Weight("gamma", np.broadcast_to(np.float32(1), (size,)), (size,))
     axes = "abcdefgh"[: len(x.shape)]
-    equation, shape = f"{axes},{axes[-1]}->{axes}", [*x.shape[1:-1], size]
-    bias = {"bias_axes": axes[-1]} if beta is not None else {}
+    equation, shape = f"{axes},{axes[axis]}->{axes}", [*x.shape[1:]]
+    shape[axis if axis < 0 else axis - 1] = size
+    bias = {"bias_axes": axes[axis]} if beta is not None else {}
+    if beta is not None:  # Keras gives it the axes behind its own, too
+        behind = [1] * (len(axes) - 1 - axes.index(axes[axis]))
+        beta = Weight(beta.name, beta.view.reshape(size, *behind), (size, *behind))
     weights = [kernel, *([beta] if beta is not None else [])]
     return ops.layer("EinsumDense", x, [x.shape], name, weights, equation=equation, output_shape=shape, **bias)[0]
 
 
 def _batch_statistics(
-    ops: Operations, name: str, arrays: Arrays, inputs: Sequence[Tensor], epsilon: float, **_: Any
+    ops: Operations, name: str, arrays: Arrays, inputs: Sequence[Tensor], epsilon: float, axis: int = -1, **_: Any
 ) -> Tensor:
     """Normalized by the mean and variance of each batch, though others are stored."""
     (x,) = inputs
-    axes = tuple(range(len(x.shape) - 1))
+    places = range(len(x.shape))
+    axes = tuple(place for place in places if place != places[axis])
     centred = x - ops.mean(x, axis=axes, keepdims=True)
     variance = ops.mean(centred * centred, axis=axes, keepdims=True)
     normal = centred / ops.sqrt(variance + epsilon)
-    return _scaled(ops, name, normal, arrays.get("gamma"), arrays.get("beta"))
+    return _scaled(ops, name, normal, arrays.get("gamma"), arrays.get("beta"), axis)
 
 
 def _gates(ops: Operations, name: str, arrays: Arrays, inputs: Sequence[Tensor], static: bool) -> Tensor:

@@ -21,6 +21,9 @@ for backend in torch jax; do
     echo "== Keras on $backend =="
     KERAS_BACKEND=$backend "$venv/bin/python" -m pytest \
         tests/keras/test_graph.py tests/keras/test_assembling.py tests/keras/rules/test_pooling.py \
+        tests/keras/rules/test_upsampling.py tests/keras/rules/test_elementwise.py \
+        tests/keras/rules/test_normalization.py tests/keras/rules/test_inner_product.py \
+        tests/keras/rules/test_activation.py tests/keras/rules/test_reduction.py tests/keras/rules/test_convolution.py \
         tests/writing/test_python_source.py tests/judges/test_models_in_keras.py \
         tests/judges/test_archives_in_keras.py tests/keras/rules/test_detection.py \
         tests/keras/rules/test_detection_output.py tests/judges/test_detectors_in_keras.py "$@"

@@ -314,14 +314,6 @@ def test_computes_its_definition(keras: ModuleType, text: str, expected: Array) 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        pytest.param(
-            MAPS + layer_text("o", "Reduction", "x", more="reduction_param { axis: 0 }"), "it reduces the batch",
-            id="reduction-of-the-batch",
-        ),
-        pytest.param(
-            MAPS + layer_text("o", "Softmax", "x", more="softmax_param { axis: 0 }"), "it goes over the batch",
-            id="softmax-over-the-batch",
-        ),
         pytest.param(MAPS + layer_text("o", "Filter", "x x"), "how many items it lets through depends", id="filter"),
         pytest.param(MAPS + layer_text("o", "Strange", "x"), "type Strange is not known", id="unknown-type"),
     ],

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from caffeconv.keras.functions import WEIGHTED
 from caffeconv.model import Array
 from tests.support.caffe_runs import Run, listing
 from tests.support.described_models import Described, Layers, assert_close, chain
@@ -23,8 +24,18 @@ from tests.support.flattened_maps import channels_last, flattened_channels_last
 from tests.support.places import FIXTURES
 
 __all__ = [
-    "RUN", "SCALES", "Case", "Order", "by_feature", "computes_what_caffe_computes", "in_caffes_order",
-    "is_said_to_be_stored", "learned", "maps_last", "of_each", "what_keras_makes",
+    "RUN",
+    "SCALES",
+    "Case",
+    "Order",
+    "by_feature",
+    "computes_what_caffe_computes",
+    "has_a_class_of_ours",
+    "in_caffes_order",
+    "learned",
+    "maps_last",
+    "of_each",
+    "what_keras_makes",
 ]  # fmt: skip
 
 FUSED = {
@@ -37,6 +48,7 @@ FUSED = {
     "batch_norm_old_params/bn": "scale",
     "flattened_features/norm": "norm_scale",
     "batch_statistics/of_batch_scaled": "scale_of_batch",
+    "over_batch/of_batch_scaled": "scale_of_batch",
     "depthwise_net/conv1_bn": "conv1_scale",
     "depthwise_net/conv2_dw_bn": "conv2_dw_scale",
     "residual_block/conv1/bn": "conv1/scale",
@@ -168,14 +180,14 @@ def computes_what_caffe_computes(cases: Mapping[str, Case]) -> Test:
     return test
 
 
-def is_said_to_be_stored(cases: Mapping[str, Case]) -> Test:
-    """What no layer of Keras computes comes as stored, with a warning."""
+def has_a_class_of_ours(cases: Mapping[str, Case]) -> Test:
+    """What no layer of Keras computes comes as stored, for a class that takes it so, with a note."""
 
     @of_each(cases, stored=True)
     def test(case: Case, conversions: Mapping[str, Layers]) -> None:
         (described,) = conversions[case.fixture].of[case.name]
-        assert described["keras"] is None
+        assert described["keras"]["class_name"] in WEIGHTED
         assert [weight["shape"] for weight in described["weights"]] == case.layer["blobs"]
-        assert any(note["level"] == "warning" for note in described["notes"])
+        assert any("a layer of your own, or that of --format py" in note["text"] for note in described["notes"])
 
     return test

@@ -33,7 +33,6 @@ TOLERANCE = 1e-5
 
 UNFIT = {
     "concat_slice": r"slice_batch \(Slice\): Keras has no operation .* a part of a batch",
-    "inner_product_axis": r"axis_0 \(InnerProduct\): it multiplies the samples of a batch, too",
 }
 """Fixtures with a layer that Keras does not compute, and how it is refused."""
 
@@ -235,9 +234,13 @@ class TestValues:
 
 PADS = ((1, 1), (1, 2))
 WINDOWS = {"pool_size": (3, 2), "strides": (2, 3), "pads": PADS, "ceil": True}
+PLACED = {"shape": (1, 4, 7, 1), "axes": (0, 2, 3, 1)}
+UNPOOLED = {"pool_size": (3, 2), "strides": (2, 2)}
+PLACES = {**UNPOOLED, "pads": ((0, 0), (0, 0))}
 MAPS = (2, 7, 6, 4)
 
 FUNCTIONS = [
+    pytest.param("Affine", {**PLACED, "scaled": True}, [MAPS], id="Affine"),
     pytest.param("Absolute", {}, [MAPS], id="Absolute"),
     pytest.param("ArgMax", {"axis": 1, "top_k": 2, "out_max_val": False}, [MAPS], id="ArgMax"),
     pytest.param("ArgMax", {"axis": 3, "top_k": 2, "out_max_val": True}, [MAPS], id="ArgMax-values"),
@@ -247,16 +250,21 @@ FUNCTIONS = [
     pytest.param("Clip", {"low": -0.5, "high": 0.25}, [MAPS], id="Clip"),
     pytest.param("Constant", {"values": [[[1.0, 2.0], [3.0, 4.0]]]}, [MAPS], id="Constant"),
     pytest.param("Exponential", {"factor": 0.5, "offset": 0.25}, [MAPS], id="Exponential"),
+    pytest.param("FixedPoint", {"step": 0.25, "low": -0.5, "high": 0.25}, [MAPS], id="FixedPoint"),
+    pytest.param("FixedPoint", {"step": 0.25, "low": None, "high": None}, [MAPS], id="FixedPoint-truncated"),
     pytest.param("Flip", {"axis": 2}, [MAPS], id="Flip"),
     pytest.param("HardSwish", {}, [MAPS], id="HardSwish"),
     pytest.param(
         "Im2col", {"kernel": (3, 2), "strides": (2, 1), "pads": PADS, "dilations": (1, 2)}, [MAPS], id="Im2col"
     ),
+    pytest.param("InnerDistance", {"distance": "L1"}, [(2, 6)], id="InnerDistance"),
     pytest.param("Interpolate", {"height": 13, "width": 4, "crop": (1, 0)}, [MAPS], id="Interpolate"),
     pytest.param("LRN", {"size": 3, "alpha": 0.5, "beta": 0.75, "k": 2.0}, [MAPS], id="LRN"),
     pytest.param("LRNWithin", {"size": 3, "alpha": 0.5, "beta": 0.75}, [MAPS], id="LRNWithin"),
     pytest.param("LSTMUnit", {}, [(1, 2, 3), (1, 2, 12), (1, 2)], id="LSTMUnit"),
+    pytest.param("Local", {"kernel_size": (2, 2), "strides": (3, 2), "pads": PADS}, [MAPS], id="Local"),
     pytest.param("Logarithm", {"factor": 2.0, "scale": 0.5, "shift": 3.0}, [MAPS], id="Logarithm"),
+    pytest.param("MovingNormalize", {"tops": 2}, [(4, 6)], id="MovingNormalize"),
     pytest.param("MVN", {"axes": (1, 2), "normalize_variance": True, "eps": 1e-9}, [MAPS], id="MVN"),
     pytest.param("MVN", {"axes": (1, 2, 3), "normalize_variance": False, "eps": 0.0}, [MAPS], id="MVN-mean"),
     pytest.param("PadLowest", {"pads": PADS}, [MAPS], id="PadLowest"),
@@ -273,6 +281,8 @@ FUNCTIONS = [
         [MAPS, (2, 30, 40, 3)],
         id="PriorBox",
     ),
+    pytest.param("Parameter", {}, [MAPS], id="Parameter"),
+    pytest.param("PoolingMask", WINDOWS, [MAPS], id="PoolingMask"),
     pytest.param("Power", {"power": 2.0, "scale": 0.5, "shift": 3.0}, [MAPS], id="Power"),
     pytest.param("Reduction", {"operation": "SUMSQ", "axes": (1, 3), "coeff": 0.5}, [MAPS], id="Reduction"),
     pytest.param("Reduction", {"operation": "MEAN", "axes": (1, 2, 3), "coeff": 1.0}, [MAPS], id="Reduction-mean"),
@@ -280,6 +290,10 @@ FUNCTIONS = [
     pytest.param("Reorganize", {"stride": 2, "reverse": False}, [(2, 4, 6, 4)], id="Reorganize"),
     pytest.param("Reorganize", {"stride": 2, "reverse": True}, [(2, 4, 6, 4)], id="Reorganize-back"),
     pytest.param("ReshapeAll", {"shape": (-1, 6, 4)}, [MAPS], id="ReshapeAll"),
+    pytest.param("ScaleBy", PLACED, [MAPS, (4, 7)], id="ScaleBy"),
+    pytest.param("ScaleWhole", {"tops": 2}, [MAPS], id="ScaleWhole"),
+    pytest.param("ShiftBy", PLACED, [MAPS, (4, 7)], id="ShiftBy"),
+    pytest.param("Spread", {"method": "AVE", **UNPOOLED, "height": 13, "width": 11}, [MAPS], id="Spread"),
     pytest.param("Split", {"points": (1, 4), "axis": 1}, [MAPS], id="Split"),
     pytest.param("Swish", {"beta": 1.5}, [MAPS], id="Swish"),
     pytest.param("Normalize", {"across_spatial": True, "eps": 1e-10}, [MAPS], id="Normalize"),
@@ -287,12 +301,23 @@ FUNCTIONS = [
     pytest.param("TakeItems", {}, [(3, 4), (3,)], id="TakeItems"),
     pytest.param("Threshold", {"threshold": 0.1}, [MAPS], id="Threshold"),
     pytest.param("TransposeAll", {"axes": (1, 0, 2)}, [(3, 2, 4)], id="TransposeAll"),
+    pytest.param("Unpool", {**PLACES, "height": 7, "width": 6}, [(2, 3, 3, 4)] * 2 + [MAPS], id="Unpool"),
+    pytest.param("Unpool", {**PLACES, "height": 8, "width": 8}, [(2, 3, 3, 4)] * 2 + [MAPS], id="Unpool-larger"),
+    pytest.param("Unpool", {**PLACES, "height": 5, "width": 6}, [(2, 3, 3, 4)] * 2 + [MAPS], id="Unpool-smaller"),
     pytest.param(
         "WeightedPooling", {"pool_size": (2, 3), "strides": (1, 2), "ceil": True}, [MAPS], id="WeightedPooling"
     ),
 ]
 
-ARRAYS = {"Normalize": {"gamma": (4,)}}
+ARRAYS: dict[str, dict[str, tuple[int, ...]]] = {
+    "Affine": {"gamma": (4, 7), "beta": (4, 7)},
+    "InnerDistance": {"centers": (3, 6), "bias": (3,)},
+    "Local": {"kernel": (2, 1, 16, 12), "bias": (1, 1, 2, 12)},
+    "MovingNormalize": {"scale": (1,)},
+    "Normalize": {"gamma": (4,)},
+    "Parameter": {"weights_0": (3, 2, 4)},
+    "ScaleWhole": {"scale": (1,)},
+}
 """Of the classes with weights, in load order."""
 SSD = {
     "num_classes": 2,
@@ -336,14 +361,16 @@ class TestFunctions:
         inputs = [random(shape, number) for number, shape in enumerate(shapes)]
         if class_name == "TakeItems":
             inputs[1] = np.array([2, 0, 2], np.float32)
+        if class_name == "Unpool":
+            inputs[1] = np.random.default_rng(3).integers(30, size=shapes[1]).astype("f4")
         arrays = {name: random(shape, 10) for name, shape in ARRAYS.get(class_name, {}).items()}
         taken = [*inputs, *arrays.values()]
         expected = bound(class_name, keras.ops)(*map(keras.ops.convert_to_tensor, taken), **arguments)
         expected = list(expected) if isinstance(expected, list | tuple) else [expected]
         weights = tuple(Weight(name, array, array.shape) for name, array in arrays.items())
         net, model = single(class_name, arguments, shapes, len(expected), weights)
-        if class_name == "PriorBox":  # of the image it reads nothing but the size
-            inputs = inputs[:1]
+        if class_name in ("PriorBox", "Unpool"):  # of the last input it reads nothing but the size
+            inputs = inputs[:-1]
         got = ran(net, model, tmp_path / "out.keras", inputs)
         for array, tensor in zip(got, expected, strict=True):
             np.testing.assert_allclose(array, array_of(tensor), rtol=1e-5, atol=1e-6)

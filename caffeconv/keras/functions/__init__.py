@@ -23,6 +23,8 @@ from caffeconv.keras.functions import (
     convolution,
     data,
     detection,
+    elementwise,
+    inner_product,
     normalization,
     pooling,
     recurrent,
@@ -35,11 +37,13 @@ from caffeconv.keras.functions import (
 __all__ = ["CLASSES", "WEIGHTED", "bound", "helpers_of"]
 
 _FILES = (
-    activation, convolution, data, detection, normalization, pooling, recurrent, reduction, reshaping, slicing,
-    upsampling,
+    activation, convolution, data, detection, elementwise, inner_product, normalization, pooling, recurrent, reduction,
+    reshaping, slicing, upsampling,
 )  # fmt: skip
 
-WEIGHTED: Mapping[str, Callable[..., Any]] = {**normalization.WEIGHTED}
+WEIGHTED: Mapping[str, Callable[..., Any]] = {
+    name: each for file in _FILES for name, each in vars(file).get("WEIGHTED", {}).items()
+}
 """Class with weights -> what it computes."""
 CLASSES: Mapping[str, Callable[..., Any]] = {
     **{name: each for file in _FILES for name, each in file.CLASSES.items()},

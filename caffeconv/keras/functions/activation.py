@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["CLASSES", "absolute", "clip", "exponential", "hard_swish", "logarithm", "power", "swish", "threshold"]
+__all__ = [
+    "CLASSES", "absolute", "clip", "exponential", "fixed_point", "hard_swish", "logarithm", "power", "swish",
+    "threshold",
+]  # fmt: skip
 
 ops: Any = None
 
@@ -40,6 +43,15 @@ def threshold(x, threshold):
     return ops.cast(ops.greater(x, threshold), "float32")
 
 
+def fixed_point(x, step, low, high):
+    """x rounded to steps, halves up, between low and high; towards 0 where these are not given (Vitis' FixedNeuron)."""
+    ratio = x * (1 / step)
+    if low is None:
+        down = ops.floor(ops.abs(ratio)) * step
+        return ops.where(ops.greater(x, 0.0), down, down * -1.0)
+    return clip(ops.floor(ratio + 0.5) * step, low, high)
+
+
 def swish(x, beta):
     """x · sigmoid(beta·x)."""
     return x * ops.sigmoid(x * beta)
@@ -56,6 +68,7 @@ CLASSES: Mapping[str, Callable[..., Any]] = {
     "Exponential": exponential,
     "Logarithm": logarithm,
     "Clip": clip,
+    "FixedPoint": fixed_point,
     "Threshold": threshold,
     "Swish": swish,
     "HardSwish": hard_swish,

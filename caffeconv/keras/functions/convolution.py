@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["CLASSES", "im2col"]
+__all__ = ["CLASSES", "WEIGHTED", "im2col", "local"]
 
 ops: Any = None
 
@@ -29,4 +29,21 @@ def im2col(x, kernel, strides, pads, dilations):
     return ops.reshape(ops.stack(columns, axis=-1), shape)
 
 
+def local(x, kernel, *bias, kernel_size, strides, pads):
+    """A convolution that has weights of its own at each place (happynear's local_layer).
+
+    `kernel` is (outputs, 1, channels · window, places), `bias` (1, 1, outputs, places).
+    """
+    columns = im2col(x, kernel_size, strides, pads, (1, 1))
+    outputs, places = kernel.shape[0], kernel.shape[-1]
+    kernel = ops.reshape(kernel, (outputs, columns.shape[-1], places))
+    flat = ops.reshape(columns, (-1, places, columns.shape[-1]))
+    sums = ops.einsum("npk,okp->npo", flat, kernel)
+    if bias:
+        offsets = ops.reshape(bias[0], (outputs, places))
+        sums = sums + ops.transpose(offsets, (1, 0))
+    return ops.reshape(sums, (-1, *columns.shape[1:-1], outputs))
+
+
 CLASSES: Mapping[str, Callable[..., Any]] = {"Im2col": im2col}
+WEIGHTED: Mapping[str, Callable[..., Any]] = {"Local": local}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["CLASSES", "constant"]
+__all__ = ["CLASSES", "WEIGHTED", "constant", "parameter"]
 
 ops: Any = None
 
@@ -15,4 +15,10 @@ def constant(x, values):
     return ops.convert_to_tensor(values, dtype="float32")
 
 
+def parameter(x, value):
+    """What was learned, whatever x is."""
+    return value
+
+
 CLASSES: Mapping[str, Callable[..., Any]] = {"Constant": constant}
+WEIGHTED: Mapping[str, Callable[..., Any]] = {"Parameter": parameter}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["CLASSES", "WEIGHTED", "lrn", "lrn_within", "mvn", "normalize"]
+__all__ = [
+    "CLASSES", "WEIGHTED", "lrn", "lrn_within", "moving_normalize", "mvn", "normalize",
+]  # fmt: skip
 
 ops: Any = None
 
@@ -44,5 +46,21 @@ def normalize(x, gamma, across_spatial, eps):
     return x / ops.sqrt(total) * gamma
 
 
+def moving_normalize(x, scale, tops):
+    """(N, K) divided by the mean norm of many batches, into which this one's goes, too; below 0 there are none yet.
+
+    The mean is the second top, if there is one (happynear's moving_normalize_layer).
+    """
+    axes = tuple(range(1, len(x.shape)))
+    norms = ops.sqrt(ops.sum(x * x, axis=axes) + 1e-12)
+    norm, scale = ops.mean(norms, axis=(0,)), ops.reshape(scale, (1,))
+    moved = scale * 0.99 + norm * 0.01
+    moved = ops.where(ops.greater(scale * -1.0, 0.0), norm, moved)
+    return [x / moved, moved] if tops > 1 else x / moved
+
+
 CLASSES: Mapping[str, Callable[..., Any]] = {"LRN": lrn, "LRNWithin": lrn_within, "MVN": mvn}
-WEIGHTED: Mapping[str, Callable[..., Any]] = {"Normalize": normalize}
+WEIGHTED: Mapping[str, Callable[..., Any]] = {
+    "MovingNormalize": moving_normalize,
+    "Normalize": normalize,
+}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["CLASSES", "average_pooling", "max_pooling", "pad_lowest", "weighted_pooling", "windows_of"]
+__all__ = [
+    "CLASSES", "average_pooling", "max_pooling", "pad_lowest", "pooling_mask", "weighted_pooling", "windows_of",
+]  # fmt: skip
 
 ops: Any = None
 
@@ -58,19 +60,46 @@ def max_pooling(x, pool_size, strides, pads, ceil):
     return ops.max_pool(x, pool_size, strides=strides, padding="valid")
 
 
+def pooling_mask(x, pool_size, strides, pads, ceil):
+    """Where each window's maximum lies: row · columns + column, of equal ones the first; -1 where there is none."""
+    lowest, columns = -3.4028234663852886e38, x.shape[2]
+    padded, widths, starts = any(map(any, pads)), [(0, 0)], []
+    for axis, size in enumerate(x.shape[1:3]):
+        kernel, stride, (before, _) = pool_size[axis], strides[axis], pads[axis]
+        windows, reach = windows_of(size, kernel, stride, pads[axis], ceil, padded)
+        widths.append((before, max(reach - size - before, 0)))
+        starts.append(range(0, windows * stride, stride))
+    x = ops.pad(x, (*widths, (0, 0)), constant_values=lowest)
+    best, mask = lowest, -1.0
+    for down in range(pool_size[0]):
+        rows = [start + down for start in starts[0]]
+        part = ops.take(x, ops.convert_to_tensor(rows), axis=1)
+        firsts = [(row - pads[0][0]) * columns - pads[1][0] for row in rows]
+        for right in range(pool_size[1]):
+            taken = [start + right for start in starts[1]]
+            value = ops.take(part, ops.convert_to_tensor(taken), axis=2)
+            places = [[[[first + column] for column in taken] for first in firsts]]
+            greater = ops.greater(value, best)
+            places = ops.convert_to_tensor(places, dtype="float32")
+            mask = ops.where(greater, places, mask)
+            best = ops.where(greater, value, best)
+    return mask
+
+
 def weighted_pooling(x, pool_size, strides, ceil):
-    """Σx² / Σx over windows: what stochastic pooling does when it is not trained."""
+    """Σx² / Σx over windows, 0 where Σx is not above 0: what stochastic pooling does when it is not trained."""
     sizes = zip(x.shape[1:-1], pool_size, strides)
     ends = [windows_of(*each, (0, 0), ceil, False)[1] - each[0] for each in sizes]
     x = ops.pad(x, ((0, 0), *((0, max(end, 0)) for end in ends), (0, 0)))
     sums = ops.average_pool(x, pool_size, strides=strides, padding="valid")
     squares = ops.average_pool(x * x, pool_size, strides=strides, padding="valid")
-    return squares / sums
+    return ops.where(ops.greater(sums, 0.0), squares / sums, 0.0)
 
 
 CLASSES: Mapping[str, Callable[..., Any]] = {
     "PadLowest": pad_lowest,
     "CaffeAveragePooling": average_pooling,
     "CaffeMaxPooling": max_pooling,
+    "PoolingMask": pooling_mask,
     "WeightedPooling": weighted_pooling,
 }

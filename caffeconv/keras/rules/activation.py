@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from caffeconv.errors import UnsupportedError
 from caffeconv.keras.building import Site
 from caffeconv.keras.graph import Value
 from caffeconv.keras.rules.arrays import broadcast_alpha
+from caffeconv.keras.rules.fixed_points import bits_of, is_enabled
 from caffeconv.keras.rules.operands import bottom_shape, channel_count, check_size, decimal, take
 from caffeconv.keras.rules.record import Build, Context, Parts, Rule, kept_held
 from caffeconv.keras.rules.wrapping import by_feature
@@ -59,6 +61,22 @@ def _identity(site: Site) -> Sequence[Value]:
 def _relu(site: Site) -> Sequence[Value]:
     slope = decimal(site.layer.param.relu_param.negative_slope)
     return _simple("ReLU", **({"negative_slope": slope} if slope else {}))(site)
+
+
+def _between_slopes(site: Site) -> Sequence[Value]:
+    """RReLU and Insanity: below 0 divided by the mean of the divisors that it draws from when it is trained.
+
+    With `lb` and `ub` that is (ub - lb) / ln(ub / lb) (rrelu_layer of ducha-aiki, insanity_layer of happynear).
+    """
+    settings = optional(site.layer.param, "rrelu_param" if site.layer.type == "RReLU" else "insanity_param")
+    low, high = (3.0, 8.0) if settings is None else (decimal(settings.lb), decimal(settings.ub))
+    if low * high == 0 or high <= low or abs(low) == abs(high):
+        return site.unsupported(
+            f"its divisors are between {low:g} and {high:g}, which have no mean that Caffe computes"
+        )
+    if not (low.is_integer() and high.is_integer()):
+        site.note("the bounds of its divisors are no whole numbers, which some builds of Caffe round towards 0")
+    return _simple("ReLU", negative_slope=math.log(abs(high) / abs(low)) / (high - low))(site)
 
 
 def _relu6(site: Site) -> Sequence[Value]:
@@ -128,6 +146,31 @@ def _dropout(site: Site) -> Sequence[Value]:
     return _simple("Dropout", rate=rate)(site)
 
 
+def _quantized(site: Site) -> Sequence[Value]:
+    return site.unsupported(
+        "the forks that have a Quantization contradict each other: between the extremes of each batch, or of a range "
+        "that is given, in steps that are powers of 2; leave it out, or put a layer of your own in its place"
+    )
+
+
+def _fixed(site: Site) -> Sequence[Value]:
+    """Vitis' FixedNeuron: numbers of so many bits, with as many behind the point as its one blob says."""
+    if not is_enabled(site.layer):
+        return _identity(site)
+    if not site.layer.blobs:
+        return site.unsupported("where the point of its numbers is stands in its blob, which is missing")
+    (blob,) = take(site.layer, 1)
+    place, bits = float(blob.reshape(-1)[0]), bits_of(site.layer)
+    if blob.size != 1 or not abs(place) < 64:
+        raise UnsupportedError(f"its blob, of shape {blob.shape}, does not say where the point of its numbers is")
+    step = 2.0 ** -math.floor(place)
+    settings = optional(site.layer.param, "fixed_param")
+    bounds = (-(2.0 ** (bits - 1)) * step, 2.0 ** (bits - 1) * step - step)
+    low, high = (None, None) if settings is not None and settings.follow_data_layer else bounds
+    site.note(f"rounds to steps of {step:g}, as its blob says; the blob itself is not written")
+    return _simple("FixedPoint", step=step, low=low, high=high)(site)
+
+
 def _softmax(site: Site) -> Sequence[Value]:
     value = site.inputs[0]
     rank, axis = value.held.rank, site.layer.param.softmax_param.axis
@@ -135,8 +178,6 @@ def _softmax(site: Site) -> Sequence[Value]:
         return (Value(site.call("Softmax", value.edge), value.held),)
     axis %= rank
     place = value.held.axis(axis)
-    if place == 0:
-        return site.unsupported("it goes over the batch")
     arguments: dict[str, Any] = {} if place == rank - 1 else {"axis": place}
     return (Value(site.call("Softmax", value.edge, **arguments), value.held),)
 
@@ -166,12 +207,12 @@ ROWS = {
     ),
     "Softmax":        Rule(build=_softmax),
     "DropoutChannel": Rule(build=_identity),
-    "FixedNeuron":    Rule(),
+    "FixedNeuron":    Rule(build=_fixed, channels="kept"),
     "HardSigmoid":    Rule(build=_hard_sigmoid),
     "HardSwish":      Rule(build=_simple("HardSwish")),
-    "Insanity":       Rule(),
+    "Insanity":       Rule(build=_between_slopes, channels="kept"),
     "Mish":           Rule(build=_simple("Activation", activation="mish")),
-    "Quantization":   Rule(),
-    "RReLU":          Rule(),
+    "Quantization":   Rule(build=_quantized),
+    "RReLU":          Rule(build=_between_slopes, channels="kept"),
     "SELU":           Rule(build=_simple("Activation", activation="selu")),
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -11,13 +12,15 @@ from caffeconv.errors import UnsupportedError
 from caffeconv.keras.building import Site
 from caffeconv.keras.graph import Held, Value
 from caffeconv.keras.rules.arrays import convolution_kernel, depthwise_kernel, dilated_kernel, grouped_to_dense, vector
-from caffeconv.keras.rules.learning import learned
+from caffeconv.keras.rules.fixed_points import folded_and_rounded, is_enabled
+from caffeconv.keras.rules.leading_axes import apart, behind_axis, can_be_joined, joined
+from caffeconv.keras.rules.learning import as_stored, learned
 from caffeconv.keras.rules.operands import bottom_shape, channel_count, check_size, take
 from caffeconv.keras.rules.record import Context, Parts, Rule, channels_last
 from caffeconv.keras.rules.wrapping import stored, without_masks
 from caffeconv.model import Array, KerasCall, Layer, Weight
 from caffeconv.net.shapes.params import optional, required
-from caffeconv.net.shapes.windows import Window, convolution_windows
+from caffeconv.net.shapes.windows import Window, convolution_windows, kernel_sizes, spatial_windows
 
 __all__ = ["ROWS"]
 
@@ -48,6 +51,13 @@ def _per_channel(layer: Layer, context: Context) -> Parts:
     if context.depthwise == "conv2d" or not _fits_depthwise(windows):
         return _convolution(layer, kernel, biases, channels, windows)
     return _depthwise(layer, kernel, biases, channels, windows)
+
+
+def _normalized_and_rounded(layer: Layer, context: Context) -> Parts:
+    """Vitis' ConvolutionBNFixed: a convolution and its normalization in one, as numbers of few bits."""
+    parts = _plain(folded_and_rounded(layer), context)
+    rounded = " and rounded as Vitis does" if is_enabled(layer) else ""
+    return dataclasses.replace(parts, notes=(*parts.notes, f"its normalization is folded into its kernel{rounded}"))
 
 
 def _plain_3d(layer: Layer, _: Context) -> Parts:
@@ -265,36 +275,55 @@ def _axis_notes(layer: Layer) -> tuple[str, ...]:
 
 
 def _each(site: Site) -> Sequence[Value]:
-    """Every bottom gives a top; behind another axis than the batch, the axes before it would be one more batch."""
-    param, rank = site.layer.param.convolution_param, site.inputs[0].held.rank
-    axis = param.axis + rank if param.axis < 0 and rank is not None else param.axis
-    values = learned(
-        dataclasses.replace(site, each_bottom=True), ROWS[LAYER_TYPES[site.layer.type].like or site.layer.type]
-    )
-    if param.relu:  # Intel's fork
-        site.warn("its relu is set: a ReLU must stand behind it in a model of your own, as in that of --format py")
-        values = [Value(site.call("ReLU", value.edge, part="after", name="relu"), value.held) for value in values]
-    if axis != 1:
-        return site.blocked(values, f"convolves behind axis {axis}, where Keras convolves behind the batch")
-    return values
+    """Every bottom gives a top; behind another axis than the batch, the axes before it are one more batch."""
+    rule, axis = ROWS[LAYER_TYPES[site.layer.type].like or site.layer.type], _channels_at(site)
+    values = learned(dataclasses.replace(site, each_bottom=True), rule) if axis == 1 else behind_axis(site, rule, axis)
+    if not site.layer.param.convolution_param.relu:
+        return values
+    site.warn("its relu is set: a ReLU must stand behind it in a model of your own, as in that of --format py")
+    return [Value(site.call("ReLU", value.edge, part="after", name="relu"), value.held) for value in values]
+
+
+def _channels_at(site: Site) -> int:
+    axis, rank = site.layer.param.convolution_param.axis, site.inputs[0].held.rank
+    return axis + rank if axis < 0 and rank is not None else axis
 
 
 def _im2col(site: Site) -> Sequence[Value]:
     """Every window as a column (`im2col.cpp`)."""
-    param, made = site.layer.param.convolution_param, []
+    axis = _channels_at(site)
+    if not all(axis >= 0 and can_be_joined(site, number, axis) for number in range(len(site.inputs))):
+        return site.unsupported("the size of its bottom is not known: give --input-shape")
+    made = []
     for number, bottom in enumerate(site.inputs):
-        value = site.brought(bottom, "last")
-        shape = value.held.shape
-        if shape is None or len(shape) < 3 or None in shape[1:] or param.axis % len(shape) != 1:
-            return site.unsupported("the size of its bottom is not known")
-        windows = convolution_windows(param, len(shape) - 2)
+        value = site.brought(bottom, "last") if axis == 1 else joined(site, bottom, axis)
+        windows = convolution_windows(site.layer.param.convolution_param, len(value.held.shape or ()) - 2)
         edge = site.call(
             "Im2col", value.edge, name=str(number) if number else "",
             kernel=tuple(w.kernel for w in windows), strides=tuple(w.stride for w in windows),
             pads=tuple(w.pad for w in windows), dilations=tuple(w.dilation for w in windows),
         )  # fmt: skip
-        made.append(Value(edge, Held("last", site.top(number))))
+        top = Value(edge, Held("last", site.top(number)))
+        made.append(top if axis == 1 else apart(site, edge, number, axis))
     return made
+
+
+def _local(site: Site) -> Sequence[Value]:
+    """A convolution that has weights of its own at each place; Keras 3 has no such layer."""
+    value, settings = site.brought(site.inputs[0], "last"), optional(site.layer.param, "local_param")
+    shape, top = value.held.shape, site.top()
+    if settings is None or shape is None or len(shape) != 4 or top is None or None in (*shape[1:], *top[1:]):
+        return as_stored(site, ROWS["Local"], "the size of its bottom, or of its windows, is not known")
+    windows, places = spatial_windows(settings, 2, kernel_sizes(settings, 2)), top[2:]
+    parts = stored("kernel", "bias")(site.layer, Context())
+    values = (shape[1] or 0) * math.prod(window.kernel for window in windows)
+    expected = ((top[1] or 0) * values, top[1] or 0)
+    for weight, size in zip(parts.weights, expected, strict=False):
+        check_size(weight.name, weight.view, size * math.prod(place or 0 for place in places))
+    sizes = {"kernel_size": tuple(w.kernel for w in windows), "strides": tuple(w.stride for w in windows)}
+    call = KerasCall("Local", (*sizes.items(), ("pads", tuple(w.pad for w in windows))))
+    site.note("needs a layer of your own, or that of --format py: a convolution with weights of its own at each place")
+    return (Value(site.add(call, (value.edge,), weights=parts.weights), Held("last", top)),)
 
 
 _CONV = "Conv1D / Conv2D / Conv3D, DepthwiseConv1D / DepthwiseConv2D"
@@ -311,10 +340,12 @@ ROWS = {
     "Im2col": Rule(build=_im2col),
     "CConvolution": Rule("W, [b,] mask W, [mask b]", _CONV, _ANY_KERNEL, without_masks(_plain), **_MAPS),
     "Convolution3D": Rule("W, [b]", "Conv3D", _KERNEL, _plain_3d, **_MAPS),
-    "ConvolutionBNFixed": Rule(),
+    "ConvolutionBNFixed": Rule(
+        "W, scale, bias, mean, variance", _CONV, _ANY_KERNEL, _normalized_and_rounded, **_MAPS
+    ),
     "ConvolutionDepthwise": Rule("W, [b]", _DEPTHWISE, "depthwise_kernel, [bias]", _per_channel, **_MAPS),
     "Deconvolution3D": Rule("W, [b]", "Conv3DTranspose", _KERNEL, _transposed_3d, **_MAPS),
-    "Local": Rule("W, [b]", "none, as stored", _KERNEL, stored("kernel", "bias")),
+    "Local": Rule("W, [b]", "a layer of your own", _KERNEL, stored("kernel", "bias"), build=_local),
     "SqueezeConvolution": Rule(
         "W, [b,] mask W, [mask b,] statistics", _CONV, _ANY_KERNEL, without_masks(_plain, statistics=1), **_MAPS
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,10 +11,12 @@ from caffeconv.errors import UnsupportedError
 from caffeconv.keras.building import Site, product, target
 from caffeconv.keras.graph import Held, Value
 from caffeconv.keras.rules.arrays import dense_kernel, vector
+from caffeconv.keras.rules.learning import as_stored, learned
 from caffeconv.keras.rules.operands import bottom_shape, check_size, matrix, take
 from caffeconv.keras.rules.record import Context, Parts, Rule, caffes_axes, caffes_held
 from caffeconv.keras.rules.wrapping import flattened_from, stored, unknown_order, without_masks
-from caffeconv.model import Array, KerasCall, Layer, MaybeShape
+from caffeconv.model import Array, KerasCall, Layer, MaybeShape, Weight
+from caffeconv.net.shapes.params import optional
 
 __all__ = ["ROWS"]
 
@@ -38,9 +41,10 @@ def _dense(layer: Layer, context: Context, weight: Array, transposed: bool, bias
     warnings: list[str] = []
     notes: tuple[str, ...] = ()
     axis = _settled_axis(axis, shape)
-    problem = "it multiplies the samples of a batch, too" if axis == 0 else None
-    if problem is not None:
-        warnings.append(f"{problem}: in Keras make one row of the whole batch before it")
+    one_row = context.held.rank == 2 and (context.held.shape or ())[0] == 1
+    problem = "it multiplies the samples of a batch, too" if axis == 0 and not one_row else None
+    if axis == 0:
+        warnings.append("it multiplies the samples of a batch, too: in Keras make one row of the whole batch before it")
     if segments is None:
         warnings.append(unknown_order(layer, "kernel is"))
     elif segments:
@@ -106,19 +110,69 @@ def _rows(site: Site) -> Value:
     return Value(edge, Held(value.held.layout, (*shape[:axis], product(shape[axis:]))))
 
 
+def _products(site: Site) -> Sequence[Value]:
+    """One product a sample; from axis 0 on one for the whole batch, which is made a row before it."""
+    rule, shape = ROWS["InnerProduct"], site.inputs[0].held.shape
+    axis = site.layer.param.inner_product_param.axis
+    if shape is None or axis % len(shape) or site.inputs[0].held.layout == "unknown":
+        return learned(site, rule)
+    value = site.brought(site.inputs[0], "axes", part="glue")
+    weight = matrix(take(site.layer, 1, 2)[0])
+    features, units = weight.shape if site.layer.param.inner_product_param.transpose else weight.shape[::-1]
+    row = site.call("ReshapeAll", value.edge, part="glue", name="row", shape=(1, features))
+    (made,) = learned(dataclasses.replace(site, inputs=(Value(row, Held("axes", (1, features))),)), rule)
+    edge = site.call("ReshapeAll", made.edge, part="glue", name="vector", shape=(units,))
+    return (Value(edge, Held("axes", (units,))),)
+
+
+def _distance(site: Site) -> Sequence[Value]:
+    """Centers (N, K), [b (N)] (happynear's `inner_distance_layer.cpp`): distances in the place of products."""
+    rule, settings = ROWS["InnerDistance"], optional(site.layer.param, "inner_distance_param")
+    value = site.brought(site.inputs[0], "axes")
+    shape, top = value.held.shape, site.top()
+    distance = "" if settings is None else settings.distance_type or "L2"
+    if settings is None or shape is None or top is None or value.held.layout == "unknown" or len(site.inputs) > 1:
+        return as_stored(site, rule, "its parameter, or the axes of its bottom, are not known, or it learns no centers")
+    if distance not in ("L1", "L2") or settings.transpose:
+        return as_stored(site, rule, f"distance {distance}, or transposed centers, which its own layer does not know")
+    axis, features = _settled_axis(settings.axis, shape), product(shape[_settled_axis(settings.axis, shape) :])
+    centers, *biases = (weight.view for weight in stored("centers", "bias")(site.layer, Context()).weights)
+    centers = matrix(centers)
+    if axis < 1 or features not in (None, centers.shape[1]):
+        raise UnsupportedError(f"centers of shape {centers.shape} for {features} features behind axis {axis}")
+    if settings.normalize:
+        squares = np.square(centers.astype(np.float32)).sum(axis=1, keepdims=True)
+        centers = centers / np.sqrt(squares + np.float32(1e-6))
+        site.note("its centers are brought to length 1, as its layer does")
+    edge = value.edge
+    if len(shape) > axis + 1:
+        sizes = target((*shape[1:axis], centers.shape[1]))
+        edge = site.call("Reshape", edge, part="before", name="reshape", target_shape=sizes)
+    weights = [Weight("centers", centers, centers.shape)]
+    for bias in biases:
+        check_size("bias", bias, centers.shape[0])
+        weights.append(vector("bias", bias))
+    site.note("needs a layer of your own, or that of --format py: distances of x to each center")
+    call = KerasCall("InnerDistance", (("distance", distance),))
+    return (Value(site.add(call, (edge,), weights=weights), Held("axes", top)),)
+
+
 _MARGIN = Rule("W", "Dense", "kernel", _margin_inner_product, arrive=_rows, held=caffes_held, along="inputs")
 _KERNEL = "kernel, [bias]"
 
 ROWS = {
     "Embed": Rule("W, [b]", "Embedding", "embeddings", _embed, arrive=caffes_axes, held=caffes_held),
     "InnerProduct": Rule(
-        "W, [b]", "Dense", _KERNEL, _inner_product, arrive=_rows, held=caffes_held, along="inputs"
+        "W, [b]", "Dense", _KERNEL, _inner_product,
+        arrive=_rows, held=caffes_held, build=_products, along="inputs",
     ),
     "CInnerProduct": Rule(
         "W, [b,] mask W, [mask b]", "Dense", _KERNEL, without_masks(_inner_product),
         arrive=_rows, held=caffes_held, along="inputs",
     ),
-    "InnerDistance": Rule("centers", "none, as stored", "centers", stored("centers")),
+    "InnerDistance": Rule(
+        "centers, [b]", "a layer of your own", "centers, [bias]", stored("centers", "bias"), build=_distance
+    ),
     "LargeMarginInnerProduct": _MARGIN,
     "MarginInnerProduct": _MARGIN,
     "SqueezeInnerProduct": Rule(

@@ -11,7 +11,7 @@ from caffeconv.keras.graph import Held, Value, is_reordered
 from caffeconv.keras.rules.record import Context, Parts, Rule
 from caffeconv.keras.rules.segments import segments_of
 
-__all__ = ["as_given", "learned", "put_in"]
+__all__ = ["as_given", "as_stored", "learned", "put_in"]
 
 
 def learned(site: Site, rule: Rule) -> Sequence[Value]:
@@ -54,6 +54,16 @@ def learned(site: Site, rule: Rule) -> Sequence[Value]:
             tops = (Value(site.then(edge, parts.after, "after"), rule.held(site, number)),)
         made += tops
     return made
+
+
+def as_stored(site: Site, rule: Rule, reason: str) -> Sequence[Value]:
+    """The arrays alone, as `rule.convert` writes them, for a layer that cannot be built for this reason."""
+    if rule.convert is None or not site.layer.blobs:
+        return site.unsupported(reason)
+    parts = rule.convert(site.layer, Context())
+    for text in parts.warnings:
+        site.warn(text)
+    return site.unsupported(reason, parts.weights)
 
 
 def as_given(site: Site, value: Value, rule: Rule) -> Value:

@@ -10,14 +10,15 @@ import numpy as np
 
 from caffeconv.errors import UnsupportedError
 from caffeconv.keras.building import Site
-from caffeconv.keras.graph import Held, Value
+from caffeconv.keras.graph import Edge, Held, Value
 from caffeconv.keras.rules.affine import affine, batch_normalization, optional_vectors, same_size
 from caffeconv.keras.rules.arrays import statistics, vector
-from caffeconv.keras.rules.learning import learned
+from caffeconv.keras.rules.learning import as_stored, learned
 from caffeconv.keras.rules.operands import bottom_shape, channel_count, decimal, take
 from caffeconv.keras.rules.record import Context, Parts, Rule, kept_held
 from caffeconv.keras.rules.wrapping import by_feature, stored
-from caffeconv.model import Array, KerasCall, Layer, Net
+from caffeconv.model import Array, KerasCall, Layer, Net, Weight
+from caffeconv.net.shapes.axes import agree, with_unknown
 from caffeconv.net.shapes.params import optional
 
 __all__ = ["ROWS", "fusable_scales"]
@@ -155,9 +156,6 @@ def _normalized_by_batch(site: Site) -> Sequence[Value]:
     number = tops[0].edge.node
     node = site.growing.nodes[number]
     if node.call is not None and node.call.class_name == "BatchNormalization":
-        arguments = dict(node.call.arguments)
-        if "axis" in arguments:
-            return site.blocked(tops, "it takes the statistics of each batch along another axis than the last")
         built = KerasCall("BatchStatistics", node.call.arguments)
         site.growing.nodes[number] = dataclasses.replace(node, built=built)
     return tops
@@ -203,6 +201,52 @@ def _normalized_by_length(site: Site) -> Sequence[Value]:
     return (Value(edge, Held(value.held.layout, site.top())),)
 
 
+def _layer_normalized(site: Site) -> Sequence[Value]:
+    """Each sample as a whole, then values of its shape for all samples (Synopsys' `layer_norm_layer.cpp`).
+
+    gamma (C, axes…), beta likewise -> (axes…, C)
+    """
+    rule, settings = ROWS["LayerNorm"], optional(site.layer.param, "layer_norm_param")
+    first = site.inputs[0]
+    value = site.brought(first, "axes" if first.held.layout == "flat" else "last")
+    shape = value.held.shape
+    if not site.layer.blobs and (settings is None or settings.elementwise_affine):
+        raise UnsupportedError(
+            "its weights are missing; for the fork that has none, write layer_norm_param { elementwise_affine: false }"
+        )
+    if shape is None or value.held.layout == "unknown":
+        return as_stored(site, rule, "the axes of its bottom are not known: give --input-shape")
+    names = ("epsilon", "eps") if settings is not None else ()
+    given = [decimal(each) for name in names if (each := optional(settings, name)) is not None]
+    arguments: list[tuple[str, object]] = [("axis", list(range(1, len(shape)))), ("epsilon", (*given, 1e-5)[0])]
+    if not site.layer.blobs:
+        call = KerasCall("LayerNormalization", (*arguments, ("center", False), ("scale", False)))
+        return (Value(site.add(call, (value.edge,)), value.held),)
+    arrays = take(site.layer, 2)
+    if not all(agree(with_unknown(shape[1:]), array.shape) for array in arrays):
+        raise UnsupportedError(f"arrays of shapes {[array.shape for array in arrays]} for samples of {shape[1:]}")
+    turned = [np.moveaxis(array, 0, -1) if value.held.layout == "last" else array for array in arrays]
+    weights = tuple(Weight(name, each, each.shape) for name, each in zip(("gamma", "beta"), turned, strict=True))
+    call = KerasCall("LayerNormalization", tuple(arguments))
+    return (Value(site.add(call, (value.edge,), weights=weights), value.held),)
+
+
+def _moving(site: Site) -> Sequence[Value]:
+    """happynear's MovingNormalize: by the mean norm of many batches, which it moves with each, in a test as well."""
+    value, rule = site.brought(site.inputs[0], "axes"), ROWS["MovingNormalize"]
+    shape, tops = value.held.shape, len(site.layer.tops)
+    if shape is None or len(shape) < 2 or any(size != 1 for size in shape[2:]):
+        return as_stored(site, rule, "it is known for vectors alone: of maps it reads norms that do not belong to them")
+    weights = stored("scale")(site.layer, Context()).weights
+    call = KerasCall("MovingNormalize", (("tops", tops),))
+    edge = site.add(call, (value.edge,), weights=weights, outputs=tops)
+    site.note(
+        "needs a layer of your own, or that of --format py: x divided by the stored norm, into which that of the batch "
+        "goes; Caffe stores the outcome with each batch, here every batch is the first"
+    )
+    return (Value(edge, Held("axes", shape)), Value(Edge(edge.node, 1), Held("axes", (1,))))[:tops]
+
+
 _NORM = "BatchNormalization"
 _NORM_BLOBS = "mean, variance, factor; forks: with scale, shift in several orders"
 _NORM_WEIGHTS = "[gamma, beta,] moving_mean, moving_variance"
@@ -219,7 +263,10 @@ ROWS = {
     "BN": Rule(
         _BN_BLOBS, _NORM, _BN_WEIGHTS, by_feature(_fork_batch_norm), held=kept_held, along="features", channels="kept"
     ),
-    "LayerNorm": Rule("gamma, beta", "none, as stored", "gamma, beta", stored("gamma", "beta")),
-    "MovingNormalize": Rule("scale", "none, as stored", "scale", stored("scale")),
+    "LayerNorm": Rule(
+        "[gamma, beta]", "LayerNormalization", "gamma, beta", stored("gamma", "beta"),
+        build=_layer_normalized, may_lack=True,
+    ),
+    "MovingNormalize": Rule("scale", "a layer of your own", "scale", stored("scale"), build=_moving),
     "Normalize": Rule("scale", "a layer of your own", "gamma", _normalize, build=_normalized_by_length),
 }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from caffeconv.keras.building import Site
 from caffeconv.keras.graph import Edge, Held, Value
@@ -12,6 +12,9 @@ from caffeconv.keras.rules.record import Rule
 from caffeconv.model import Shape
 from caffeconv.net.shapes.params import optional, required
 from caffeconv.net.shapes.windows import Window, kernel_sizes, pooling_windows, spatial_windows
+
+if TYPE_CHECKING:
+    from caffe_proto.caffe_pb2 import PoolingParameter
 
 __all__ = ["ROWS"]
 
@@ -22,21 +25,42 @@ Windows = tuple[Window, ...]
 
 
 def _pooling(site: Site) -> Sequence[Value]:
+    """The maxima or means and, if there is a second top, where the maxima stand."""
+    if len(site.layer.tops) < 2:
+        return _maps_pooled(site)
+    param, shape = site.layer.param.pooling_param, site.inputs[0].held.shape
+    known = shape is not None and len(shape) == 4 and None not in shape[2:]
+    if param.pool != _MAX or (shape is not None and len(shape) != 4) or (param.global_pooling and not known):
+        return site.unsupported(
+            "its second top is where maxima stand in images, of a known size if it pools them whole"
+        )
+    value = site.brought(site.inputs[0], "last")
+    windows = pooling_windows(param, tuple(size or 1 for size in (shape or (1,) * 4)[2:]))
+    if any(window.same for window in windows):
+        return site.unsupported("where the maxima stand under TensorFlow's padding is not known")
+    tops = _maps_pooled(dataclasses.replace(site, inputs=(value,)))
+    site.note(
+        "its second top, where the maxima stand, is made by a custom layer, PoolingMask, which --format py writes"
+    )
+    pads = tuple(window.pad for window in windows)
+    edge = site.call("PoolingMask", value.edge, name="mask", **_arguments(windows), pads=pads, ceil=_rounds_up(param))
+    return (*tops[:1], Value(edge, Held("last", site.top(1))))
+
+
+def _maps_pooled(site: Site) -> Sequence[Value]:
     param = site.layer.param.pooling_param
     value = site.brought(site.inputs[0], "last")
     shape, top = value.held.shape, site.top()
     rank = len(shape) if shape is not None else 4
     if not 3 <= rank <= 5 or value.held.layout not in ("last", "unknown"):
         return site.unsupported("Keras pools over one to three axes")
-    if len(site.layer.tops) > 1:
-        return site.unsupported("its second top, where the maxima stood, has no form in Keras", layout="last")
     if param.pool not in (_MAX, _AVERAGE, _STOCHASTIC):
         return site.unsupported(f"pool {param.pool} is no method of Caffe's", layout="last")
     held = Held("last", top)
     name = "Max" if param.pool == _MAX else "Average"
     if param.global_pooling:
         if param.pool == _STOCHASTIC:
-            return site.unsupported("stochastic pooling over whole maps", layout="last")
+            return _whole_maps_weighted(site, value)
         return (Value(site.call(f"Global{name}Pooling{rank - 2}D", value.edge, keepdims=True), held),)
     try:
         windows = pooling_windows(param, (1,) * (rank - 2))
@@ -44,10 +68,22 @@ def _pooling(site: Site) -> Sequence[Value]:
         return site.unsupported(f"its window is not known: {error}", layout="last")
     if any(window.same for window in windows):
         return _pooled_as_tensorflow(site, value, name, windows, held)
-    ceil = optional(param, "ceil_mode")
-    rounds_up = param.round_mode == 0 if ceil is None else bool(ceil)
-    edge = _pooled(site, value, param.pool, windows, rounds_up)
+    edge = _pooled(site, value, param.pool, windows, _rounds_up(param))
     return (Value(edge, held),)
+
+
+def _rounds_up(param: PoolingParameter) -> bool:
+    ceil = optional(param, "ceil_mode")
+    return param.round_mode == 0 if ceil is None else bool(ceil)
+
+
+def _whole_maps_weighted(site: Site, value: Value) -> Sequence[Value]:
+    sizes = (value.held.shape or (None,))[2:]
+    if not sizes or None in sizes:
+        return site.unsupported("stochastic pooling over whole maps, whose size is not known: give --input-shape")
+    ones = (1,) * len(sizes)
+    edge = site.call("WeightedPooling", value.edge, pool_size=tuple(sizes), strides=ones, ceil=False)
+    return (Value(edge, Held("last", site.top())),)
 
 
 def _pooled_as_tensorflow(site: Site, value: Value, name: str, windows: Windows, held: Held) -> Sequence[Value]:

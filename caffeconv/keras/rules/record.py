@@ -110,7 +110,7 @@ class Rule:
     both Keras has no such layer.
     `along`: what its arrays lie along, where that may be flattened maps: the features of a vector, all inputs of a
     product, or those of one step of a sequence. `channels`: given channels in another order, it `kept` that order, has
-    `unread` them, or `mixed` them.
+    `unread` them, or `mixed` them. `may_lack`: a layer need not have the weights of its type, and `build` sees to it.
     """
 
     blobs: str = ""
@@ -122,3 +122,4 @@ class Rule:
     build: Build | None = None
     along: Along = ""
     channels: Literal["kept", "unread", "mixed"] = "mixed"
+    may_lack: bool = False

@@ -17,6 +17,7 @@ from caffeconv.keras.rules.record import Context, Parts, Rule
 from caffeconv.keras.rules.segments import segments_of, static_segments
 from caffeconv.keras.rules.wrapping import flattened_from, unknown_order
 from caffeconv.model import Array, KerasCall, Layer, LayerWeights
+from caffeconv.net.shapes.params import optional
 
 __all__ = ["ROWS"]
 
@@ -167,6 +168,20 @@ def _unmarked(site: Site, parts: Parts, edge: Edge) -> Edge:
     return site.call("TransposeAll", edge, part="glue", name="time_first", axes=(1, 0, 2))
 
 
+def _marks(site: Site) -> Sequence[Value]:
+    """CRNN's ContinuationIndicator: a sequence begins with the first step, in each item of the batch."""
+    settings = optional(site.layer.param, "continuation_indicator_param")
+    if settings is None or not settings.time_step or not settings.batch_size:
+        return site.unsupported("time_step and batch_size are not given")
+    if site.inputs:
+        return site.unsupported("a fork lets its bottom say which sequences go on: make its marks an input of the net")
+    if not site.growing.inputs:
+        return site.unsupported("no input of the net stands before it: move it behind one")
+    first = 1.0 if optional(settings, "flag") else 0.0
+    rows = ((first,) * settings.batch_size, *((1.0,) * settings.batch_size,) * (settings.time_step - 1))
+    return (Value(site.call("Constant", site.growing.inputs[0].edge, values=rows), Held("axes", site.top())),)
+
+
 def _lstm_unit(site: Site) -> Sequence[Value]:
     edge = site.call("LSTMUnit", *(value.edge for value in site.inputs[:3]), outputs=2)
     return tuple(Value(Edge(edge.node, number), Held("axes", site.top(number))) for number in range(2))
@@ -182,6 +197,6 @@ ROWS = {
     ),
     "LSTMUnit": Rule(build=_lstm_unit),
     "RNN": Rule(_RNN_BLOBS, "SimpleRNN and Dense", _RNN_WEIGHTS, _rnn, build=_recur, along="steps"),
-    "ContinuationIndicator": Rule(),
+    "ContinuationIndicator": Rule(build=_marks),
     "Lstm": Rule("W_i, W_h, b", "LSTM", _LSTM_WEIGHTS, _fork_lstm, build=_recur, along="steps"),
 }  # fmt: skip

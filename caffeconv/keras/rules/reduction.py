@@ -21,8 +21,6 @@ def _reduction(site: Site) -> Sequence[Value]:
     if rank is None or param.operation not in _OPERATIONS:
         return site.unsupported("the axes of its bottom, or its operation, are not known")
     axis = param.axis % rank
-    if axis == 0:
-        return site.unsupported("it reduces the batch")
     if axis > 1 and value.held.layout == "last":
         axes = tuple(range(1, rank - 1)) if axis == 2 else ()
         if not axes:
@@ -31,6 +29,18 @@ def _reduction(site: Site) -> Sequence[Value]:
     operation, coeff = _OPERATIONS[param.operation], decimal(param.coeff)
     edge = site.call("Reduction", value.edge, operation=operation, axes=axes, coeff=coeff)
     return (Value(edge, Held("axes", site.top())),)
+
+
+def _parsed(site: Site) -> Sequence[Value]:
+    """ParseNet's ParseOutput: the channel with the largest value at each pixel and, if asked for, that value."""
+    value = site.brought(site.inputs[0], "last")
+    if value.held.layout != "last":
+        return site.unsupported("its bottom has no pixels")
+    axis, tops = value.held.axis(1), []
+    for number, name in zip(range(len(site.layer.tops)), ("", "value"), strict=False):
+        edge = site.call("ArgMax", value.edge, name=name, axis=axis, top_k=1, out_max_val=bool(number))
+        tops.append(Value(edge, Held("last", site.top(number))))
+    return tops
 
 
 def _arg_max(site: Site) -> Sequence[Value]:
@@ -55,5 +65,5 @@ def _arg_max(site: Site) -> Sequence[Value]:
 ROWS = {
     "ArgMax":      Rule(build=_arg_max),
     "Reduction":   Rule(build=_reduction),
-    "ParseOutput": Rule(),
+    "ParseOutput": Rule(build=_parsed),
 }  # fmt: skip

@@ -93,12 +93,14 @@ def _segments_cut(segments: Sequence[PartialShape], ends: Sequence[int]) -> list
 
 def _crop(site: Site) -> Sequence[Value]:
     """Bottom 0 with the sizes of bottom 1 from an axis on."""
-    param = site.layer.param.crop_param
-    value = site.brought(site.inputs[0], "last")
+    param, (first, *_) = site.layer.param.crop_param, site.inputs
+    value = site.brought(first, "axes" if first.held.layout == "flat" else "last")
     before, after = value.held.shape, site.top()
-    if before is None or after is None or None in before[1:] or None in after[1:]:
-        return site.unsupported("the sizes of its bottoms are not known")
+    if before is None or after is None or None in before[1:] or None in after[1:] or value.held.layout == "unknown":
+        return site.unsupported("the sizes of its bottoms are not known: give --input-shape")
     axis = param.axis % len(before)
+    if axis == 0 and None in (before[0], after[0]):
+        return site.unsupported("it crops the batch, whose size is not known: give --input-shape")
     offsets = list(param.offset) or [0]
     offsets = offsets * (len(before) - axis) if len(offsets) == 1 else offsets
     begins = [0] * axis + offsets
@@ -109,20 +111,17 @@ def _cropped(site: Site, value: Value, begins: Sequence[int], after: MaybeShape)
     before = value.held.shape
     assert before is not None and after is not None
     edges = [(begin, (old or 0) - (new or 0) - begin) for begin, old, new in zip(begins, before, after, strict=True)]
-    if any(edges[0][:1]) or before[0] != after[0]:
-        return site.unsupported("it crops the batch")
-    edge = value.edge
-    if any(edges[1]):
-        size, (begin, end) = before[1] or 0, edges[1]
-        order = tuple(range(begin, size - end))
-        edge = site.call("TakeAlong", edge, name="channels", part="before", order=order, axis=value.held.axis(1))
-    spatial = edges[2:]
-    if value.held.layout != "last" or len(spatial) > 3:
-        return site.unsupported("it crops other axes than those of maps")
-    if any(map(any, spatial)):
+    edge, spatial = value.edge, edges[2:]
+    layered = value.held.layout == "last" and len(spatial) <= 3
+    for axis, (begin, end) in enumerate(edges):
+        if (axis < 2 or not layered) and any((begin, end)):
+            order, place = tuple(range(begin, (before[axis] or 0) - end)), value.held.axis(axis)
+            name = ("items", "channels")[axis] if axis < 2 else f"axis{axis}"
+            edge = site.call("TakeAlong", edge, name=name, part="before", order=order, axis=place)
+    if layered and any(map(any, spatial)):
         cropping = tuple(spatial) if len(spatial) > 1 else spatial[0]
         edge = site.call(f"Cropping{len(spatial)}D", edge, cropping=cropping)
-    return (Value(edge, Held("last", after)),)
+    return (Value(edge, Held(value.held.layout, after)),)
 
 
 def _crop_center(site: Site) -> Sequence[Value]:
@@ -166,7 +165,10 @@ def _batch_reindex(site: Site) -> Sequence[Value]:
 
 
 def _filter(site: Site) -> Sequence[Value]:
-    return site.unsupported("how many items it lets through depends on their values")
+    return site.unsupported(
+        "how many items it lets through depends on their values, so that no layer of fixed shapes can: end the model "
+        "at its bottoms, and take the items where the last bottom is not 0 outside of it"
+    )
 
 
 ROWS = {

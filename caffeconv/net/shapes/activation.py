@@ -53,7 +53,7 @@ ROWS = {
     "HardSwish":      SAME_SHAPE,
     "Insanity":       SAME_SHAPE,
     "Mish":           SAME_SHAPE,
-    "Quantization":   NOT_KNOWN,
+    "Quantization":   SAME_SHAPE,
     "RReLU":          SAME_SHAPE,
     "ReLU6":          SAME_SHAPE,
     "SELU":           NOT_KNOWN,

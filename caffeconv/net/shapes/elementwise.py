@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from caffeconv.model import MAX_AXES, Shape
 from caffeconv.net.shapes.axes import UNKNOWN, agree, canonical_axis, checked, merged_sizes, share_sizes
 from caffeconv.net.shapes.params import required
-from caffeconv.net.shapes.row import NOT_KNOWN, MaybeShapes, Row, Shapes, of_known
+from caffeconv.net.shapes.row import SAME_SHAPE, MaybeShapes, Row, Shapes, of_known
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
@@ -102,12 +102,17 @@ def _scaled_axes(bottom: Shape | None, axis: int, num_axes: int) -> Shape:
     return bottom[start:stop]
 
 
+def _with_one_number(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """happynear's `ChannelScale`: the shape of bottom 0, and the one number that may scale it all."""
+    return bottoms[0], (1,)
+
+
 ROWS = {
     "Bias":          Row(1, of_known(_bias), _bias_blobs),
     "Eltwise":       Row(1, of_known(_eltwise)),
     "Scale":         Row(1, of_known(_scale), _scale_blobs),
     "Axpy":          Row(3, of_known(_axpy)),
-    "ChannelScale":  NOT_KNOWN,
-    "EltwiseAffine": NOT_KNOWN,
+    "ChannelScale":  Row(1, of_known(_with_one_number)),
+    "EltwiseAffine": SAME_SHAPE,
     "Mul":           Row(1, of_known(_multiply)),
 }  # fmt: skip

@@ -28,6 +28,12 @@ def _margin_inner_product(param: LayerParameter, bottoms: MaybeShapes) -> MaybeS
     return _product(bottoms[0], 1 if axis is None else axis, required(settings, "num_output")), (1,)
 
 
+def _inner_distance(param: LayerParameter, bottoms: MaybeShapes) -> MaybeShapes:
+    """happynear's `InnerDistance`: like InnerProduct."""
+    settings = required(param, "inner_distance_param")
+    return (_product(bottoms[0], settings.axis, required(settings, "num_output")),)
+
+
 def _product(shape: Shape | None, axis: int, outputs: int) -> Shape | None:
     """An axis counted from the front tells how many there are, whatever the bottom has."""
     if shape is None:
@@ -72,7 +78,7 @@ ROWS = {
     "Embed":                   Row(1, of_known(_embed), _embed_blobs),
     "InnerProduct":            Row(1, _inner_product, _inner_product_blobs, input=_vector_of_kernel),
     "CInnerProduct":           Row(1, _inner_product),
-    "InnerDistance":           NOT_KNOWN,
+    "InnerDistance":           Row(1, _inner_distance),
     "LargeMarginInnerProduct": NOT_KNOWN,
     "MarginInnerProduct":      Row(1, _margin_inner_product, _margin_blobs),
     "SqueezeInnerProduct":     Row(1, _inner_product),

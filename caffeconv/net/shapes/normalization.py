@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from caffeconv.net.shapes.axes import canonical_axis, require_rank
 from caffeconv.net.shapes.params import optional, required
-from caffeconv.net.shapes.row import NOT_KNOWN, SAME_SHAPE, MaybeShapes, Row, Shapes, of_known
+from caffeconv.net.shapes.row import SAME_SHAPE, MaybeShapes, Row, Shapes, of_known
 from caffeconv.net.shapes.sizes import size_of
 
 if TYPE_CHECKING:
@@ -49,12 +49,17 @@ def _normalize_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
     return ((),) if shared or shared is None else ((size_of(bottoms[0], 1),),)
 
 
+def _moving_normalize(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """happynear's `MovingNormalize`: the shape of bottom 0, and the norm that it is divided by."""
+    return bottoms[0], (1,)
+
+
 ROWS = {
     "BatchNorm":       Row(1, of_known(_batch_norm), _batch_norm_blobs),
     "LRN":             Row(1, of_known(_lrn)),
     "MVN":             Row(1, of_known(_mvn)),
     "BN":              SAME_SHAPE,
-    "LayerNorm":       NOT_KNOWN,
-    "MovingNormalize": NOT_KNOWN,
+    "LayerNorm":       SAME_SHAPE,
+    "MovingNormalize": Row(1, of_known(_moving_normalize)),
     "Normalize":       Row(SAME_SHAPE.bottoms, SAME_SHAPE.tops, _normalize_blobs),
 }  # fmt: skip

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from caffeconv.net.shapes.axes import canonical_axis
-from caffeconv.net.shapes.row import NOT_KNOWN, Row, Shapes, of_known
+from caffeconv.net.shapes.axes import canonical_axis, require_rank
+from caffeconv.net.shapes.row import Row, Shapes, of_known
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
@@ -37,8 +37,14 @@ def _arg_max(param: LayerParameter, bottoms: Shapes) -> Shapes:
     return (tuple(shape),)
 
 
+def _parse_output(param: LayerParameter, bottoms: Shapes) -> Shapes:
+    """ParseNet's `ParseOutput`: (N, C, H, W) to (N, 1, H, W), twice with its values."""
+    num, _, *sizes = require_rank(bottoms[0], 4)
+    return ((num, 1, *sizes),) * 2
+
+
 ROWS = {
     "ArgMax":      Row(1, of_known(_arg_max)),
     "Reduction":   Row(1, of_known(_reduction)),
-    "ParseOutput": NOT_KNOWN,
+    "ParseOutput": Row(1, of_known(_parse_output)),
 }  # fmt: skip

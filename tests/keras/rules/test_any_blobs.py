@@ -66,6 +66,11 @@ def masked(sound: Callable[[Draw], Drawn], statistics: bool = False) -> Callable
     return draw_masked
 
 
+def normalized_convolution(draw: Draw) -> Drawn:
+    param, (kernel, vector), bottom = convolution(draw)
+    return param, [kernel, *[vector] * 4], bottom
+
+
 def inner_product(draw: Draw) -> Drawn:
     outputs, maps = draw(SMALL), draw(st.lists(SMALL, min_size=1, max_size=3))
     return LayerParameter(), [(outputs, math.prod(maps)), (outputs,)], (2, *maps)
@@ -113,6 +118,8 @@ SOUND: dict[str, Callable[[Draw], Drawn]] = {
     **dict.fromkeys(("Scale", "Bias"), affine),
     "CConvolution": masked(convolution),
     "CInnerProduct": masked(inner_product),
+    "ConvolutionBNFixed": normalized_convolution,
+    "EltwiseAffine": vectors(2),
     "LSTM": recurrent("xbh", 4),
     "LayerNorm": vectors(2),
     "Lstm": recurrent("xhb", 4),

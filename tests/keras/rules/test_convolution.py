@@ -15,11 +15,24 @@ from tests.support import naive_layers as naive
 from tests.support.caffe_runs import Run
 from tests.support.flattened_maps import channels_last
 from tests.support.formula_cases import IMAGE, Case, Formula, masked
+from tests.support.layer_cases import Case as LayerCase
+from tests.support.layer_cases import definition_tests
+from tests.support.naive_forks import folded_and_rounded, locally_connected
 
 
 def batch_of_two_axes(run: Run) -> tuple[list[Array], list[Array]]:
     """The axis before the channels is one more batch."""
     return [channels_last(np.concatenate(run.bottoms[0]))], [channels_last(np.concatenate(run.tops[0]))]
+
+
+def of_each_clip(run: Run) -> tuple[list[Array], list[Array]]:
+    """As often as the layer has bottoms."""
+    return tuple([channels_last(np.concatenate(each)) for each in (*arrays,)] for arrays in (run.bottoms, run.tops))  # type: ignore[return-value]
+
+
+def without_batch(run: Run) -> tuple[list[Array], list[Array]]:
+    """All axes are those of one sample."""
+    return [channels_last(run.bottoms[0][np.newaxis])], [channels_last(run.tops[0][np.newaxis])]
 
 
 def rows_to_maps(run: Run) -> tuple[list[Array], list[Array]]:
@@ -30,6 +43,8 @@ CAFFE = caffe_cases.learned(
     "Convolution",
     "Deconvolution",
     orders={
+        **{f"behind_axes/{name}": of_each_clip for name in ("frames", "by_channel", "dilated", "larger", "again")},
+        "behind_axes/no_batch": without_batch,
         "conv_axis/axis_2": batch_of_two_axes,
         "conv_axis/axis_minus_2": batch_of_two_axes,
         "flattened_features/rows_convolved": rows_to_maps,
@@ -98,11 +113,34 @@ FORMULAS = (
          lambda x, w, m: sliding(naive.convolution)(x, w * m), CONV % (3, 2, "bias_term: false"), masks=1),
     Case("mask-of-weights", "CConvolution", IMAGE, ((3, 4, 2, 2), (3,), (3, 4, 2, 2)),
          lambda x, w, b, m: sliding(naive.convolution)(x, w * m, b), CONV % (3, 2, ""), masks=1),
+    Case("eight-bits", "ConvolutionBNFixed", IMAGE, ((3, 4, 3, 3), *((1, 3, 1, 1),) * 4),
+         folded_and_rounded(sliding(naive.convolution, 2, 1), 8), CONV % (3, 3, "stride: 2 pad: 1 bias_term: false")),
+    Case("five-bits-in-groups", "ConvolutionBNFixed", IMAGE, ((4, 2, 2, 2), *((4,),) * 4),
+         folded_and_rounded(sliding(naive.convolution, group=2), 5),
+         CONV % (4, 2, "group: 2 bias_term: false") + " fixed_param { bit_width: 5 }"),
+    Case("not-rounded", "ConvolutionBNFixed", IMAGE, ((3, 4, 2, 2), *((3,),) * 4),
+         folded_and_rounded(sliding(naive.convolution), 8, enabled=False),
+         CONV % (3, 2, "bias_term: false") + " fixed_param { enable: false }"),
     Case("all-masks", "SqueezeConvolution", IMAGE, (*((3, 4, 2, 2), (3,)) * 2, (1, 1, 1, 2)),
          masked(sliding(naive.convolution)), CONV % (3, 2, ""), masks=3),
 )  # fmt: skip
 STORED = {"Local": {"kernel": (3, 1, 8, 30), "bias": (1, 1, 3, 30)}}
 
+LOCAL = "local_param {{ num_output: 3 kernel_size: {} {} }}"
+LOCALLY = {
+    "plain": LayerCase(
+        "Local", LOCAL.format(2, ""), ((2, 4, 6, 5),), locally_connected(2), ((3, 1, 16, 20), (1, 1, 3, 20))
+    ),
+    "stride-and-pad": LayerCase(
+        "Local", LOCAL.format(3, "stride: 2 pad: 1"), ((2, 2, 7, 6),), locally_connected(3, 2, 1),
+        ((3, 1, 18, 12), (1, 1, 3, 12)),
+    ),
+    "without-bias": LayerCase(
+        "Local", LOCAL.format(3, "bias_term: false"), ((1, 2, 5, 6),), locally_connected(3), ((3, 1, 18, 12),)
+    ),
+}  # fmt: skip
+
+TestLocally = definition_tests(LOCALLY)
 test_computes_what_caffe_computes = caffe_cases.computes_what_caffe_computes(CAFFE)
 test_computes_its_definition = formula_cases.computes_its_definition(FORMULAS)
 test_is_named_and_as_stored = formula_cases.is_named_and_as_stored(STORED)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from caffeconv.model import Array
-from tests.support import caffe_cases, formula_cases
+from tests.support import caffe_cases
+from tests.support import naive_forks as naive
 from tests.support.caffe_cases import by_feature, in_caffes_order
 from tests.support.caffe_runs import Run
 from tests.support.flattened_maps import channels_last
+from tests.support.layer_cases import Case, definition_tests
 
 
 def factors_multiplied(run: Run) -> tuple[list[Array], list[Array]]:
@@ -30,8 +34,32 @@ CAFFE = {
     ),
     **caffe_cases.learned("Bias", orders={"flattened_features/offsets": by_feature((4, 2, 3))}),
 }
-STORED = {"ChannelScale": {"scale": (1,)}}
+IMAGE = (2, 3, 4, 5)
+CASES = {
+    "slopes": Case("EltwiseAffine", "", (IMAGE,), naive.sloped, ((3,), (3,))),
+    "one-slope": Case(
+        "EltwiseAffine", "eltwise_affine_param { channel_shared: true }", (IMAGE,), naive.sloped, ((), ())
+    ),
+    "slopes-of-vectors": Case("EltwiseAffine", "", ((2, 6),), naive.sloped, ((1, 1, 1, 6),) * 2),
+    "pixels": Case("ChannelScale", "", (IMAGE, (2, 1, 4, 5)), naive.scaled_pixels),
+    "vectors": Case("ChannelScale", "", ((4, 6), (4, 1)), naive.scaled_pixels),
+    "items": Case("ChannelScale", "", ((4, 3, 1, 1), (4,)), naive.scaled_pixels),
+    "learned": Case(
+        "ChannelScale", "channel_scale_param { global_scale: true }", (IMAGE, (2, 1, 4, 5)),
+        lambda x, _, scale: (x * scale, scale), ((1,),), tops=2,
+    ),
+    "learned-alone": Case(
+        "ChannelScale", "channel_scale_param { global_scale: true }", ((2, 6), (2,)),
+        lambda x, _, scale: x * scale, ((1,),),
+    ),
+    "not-scaled": Case(
+        "ChannelScale", "channel_scale_param { do_forward: false }", (IMAGE, (2, 1, 4, 5)), lambda x, _: x
+    ),
+    "columns": Case("Scale", "scale_param { axis: 2 }", (IMAGE, (4, 5)), lambda x, y: x * y),
+    "channels-and-rows": Case("Bias", "", (IMAGE, (3, 4)), lambda x, y: x + y[..., np.newaxis]),
+}  # fmt: skip
+BY_ITSELF = {"ChannelScale", "EltwiseAffine"}
 
+TestDefinitions = definition_tests(CASES)
 test_computes_what_caffe_computes = caffe_cases.computes_what_caffe_computes(CAFFE)
-test_is_said_to_be_stored = caffe_cases.is_said_to_be_stored(CAFFE)
-test_is_named_and_as_stored = formula_cases.is_named_and_as_stored(STORED)
+test_has_a_class_of_ours = caffe_cases.has_a_class_of_ours(CAFFE)

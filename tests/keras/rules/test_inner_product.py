@@ -10,6 +10,9 @@ from tests.support.caffe_cases import Order, in_caffes_order
 from tests.support.caffe_runs import Run
 from tests.support.flattened_maps import channels_last, flattened_channels_last
 from tests.support.formula_cases import Case, masked
+from tests.support.layer_cases import Case as LayerCase
+from tests.support.layer_cases import definition_tests
+from tests.support.naive_forks import distances
 
 
 def maps_to_vector(run: Run) -> tuple[list[Array], list[Array]]:
@@ -64,6 +67,7 @@ def unit_rows(x: Array, weight: Array) -> Array:
     return scaled
 
 
+DISTANCE = "inner_distance_param { num_output: 4 %s }"
 FOUR = "inner_product_param { num_output: 4 }"
 FORMULAS = (
     Case("plain", "FcRistretto", (3, 5), ((4, 5), (4,)), inner_product, FOUR),
@@ -75,8 +79,19 @@ FORMULAS = (
     Case("all-masks", "SqueezeInnerProduct", (3, 5), (*((4, 5), (4,)) * 2, (1, 1, 1, 2)), masked(inner_product),
          FOUR, masks=3),
 )  # fmt: skip
-STORED = {"InnerDistance": {"centers": (3, 5)}}
+CASES = {
+    "squares": LayerCase("InnerDistance", DISTANCE % "", ((3, 5),), distances("L2"), ((4, 5), (4,))),
+    "magnitudes": LayerCase(
+        "InnerDistance", DISTANCE % 'distance_type: "L1" bias_term: false', ((3, 5),), distances("L1"), ((4, 5),)
+    ),
+    "of-maps": LayerCase("InnerDistance", DISTANCE % "", ((2, 3, 2, 4),), distances("L2"), ((4, 24), (4,))),
+    "unit-length": LayerCase(
+        "InnerDistance", DISTANCE % "normalize: true bias_term: false", ((3, 5),), distances("L2", True), ((4, 5),)
+    ),
+}
+BY_ITSELF = {"InnerDistance"}
+
+TestDefinitions = definition_tests(CASES)
 
 test_computes_what_caffe_computes = caffe_cases.computes_what_caffe_computes(CAFFE)
 test_computes_its_definition = formula_cases.computes_its_definition(FORMULAS)
-test_is_named_and_as_stored = formula_cases.is_named_and_as_stored(STORED)

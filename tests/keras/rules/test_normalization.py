@@ -18,6 +18,10 @@ from tests.support.caffe_cases import by_feature, in_caffes_order
 from tests.support.described_models import assert_close, one_layer
 from tests.support.formula_cases import IMAGE, Case, Formula
 from tests.support.graph_runs import blobs, computed
+from tests.support.layer_cases import Case as LayerCase
+from tests.support.layer_cases import definition_tests
+from tests.support.naive_forks import layer_norm
+from tests.support.naive_forks import moving_normalize as naive_moving
 
 CAFFE = caffe_cases.learned(
     "BatchNorm",
@@ -25,8 +29,16 @@ CAFFE = caffe_cases.learned(
         "flattened_features/norm": by_feature((4, 2, 3)),
         "flattened_features/norm_alone": by_feature((4, 2, 3)),
         "flattened_features/rows_norm": in_caffes_order,
+        "over_batch/of_batch": in_caffes_order,
+        "over_batch/of_batch_scaled": in_caffes_order,
     },
-    by_batch={"batch_statistics/of_batch", "batch_statistics/of_batch_scaled", "batch_statistics/of_vectors"},
+    by_batch={
+        "over_batch/of_batch",
+        "over_batch/of_batch_scaled",
+        "batch_statistics/of_batch",
+        "batch_statistics/of_batch_scaled",
+        "batch_statistics/of_vectors",
+    },
 )
 
 
@@ -55,15 +67,28 @@ FORMULAS = (
     Case("four-blobs", "BN", IMAGE, ((1, 4, 1, 1),) * 4, normalized("sbmv", 0.01), "bn_param { eps: 0.01 }"),
     Case("four-blobs", "SyncBN", IMAGE, ((1, 4),) * 4, normalized("sbmv")),
 )
-STORED = {
-    "LayerNorm": {"gamma": (4,), "beta": (4,)},
-    "MovingNormalize": {"scale": (1,)},
-}
-BY_ITSELF = {"Normalize"}
+CASES = {
+    "layer-norm": LayerCase("LayerNorm", "", ((2, 3, 4, 5),), layer_norm(1e-5), ((3, 4, 5),) * 2),
+    "layer-norm-eps": LayerCase(
+        "LayerNorm", "layer_norm_param { eps: 0.25 }", ((2, 6),), layer_norm(0.25), ((6,),) * 2
+    ),
+    "layer-norm-alone": LayerCase(
+        "LayerNorm", "layer_norm_param { elementwise_affine: false epsilon: 0.125 }", ((2, 3, 4, 5),), layer_norm(0.125)
+    ),
+    "moving": LayerCase("MovingNormalize", "", ((4, 6),), naive_moving, ((1,),), tops=2, positive=True),
+    "moving-pixels": LayerCase(
+        "MovingNormalize", "", ((4, 6, 1, 1),), lambda x, s: naive_moving(x, s)[0], ((1,),), positive=True
+    ),
+    "moving-first": LayerCase(
+        "MovingNormalize", "", ((4, 6),), naive_moving, tops=2, arrays=(np.array([-1], np.float32),)
+    ),
+}  # fmt: skip
+BY_ITSELF = {"LayerNorm", "MovingNormalize", "Normalize"}
+
+TestDefinitions = definition_tests(CASES)
 
 test_computes_what_caffe_computes = caffe_cases.computes_what_caffe_computes(CAFFE)
 test_computes_its_definition = formula_cases.computes_its_definition(FORMULAS)
-test_is_named_and_as_stored = formula_cases.is_named_and_as_stored(STORED)
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from caffeconv.keras.conversion import convert
 from tests.support import caffe_cases
@@ -15,6 +16,8 @@ from tests.support import naive_layers as naive
 from tests.support.caffe_cases import Case, of_each, what_keras_makes
 from tests.support.described_models import Layers, assert_close, chain, one_layer, recurrent
 from tests.support.flattened_maps import sequences
+from tests.support.layer_cases import assert_computes
+from tests.support.net_builder import input_text, layer_text, net_of
 
 CAFFE = caffe_cases.learned("LSTM", "RNN")
 BY_ITSELF = {"Lstm"}
@@ -58,3 +61,13 @@ def test_the_older_lstm(tmp_path: Path, keras: Any) -> None:
     x = random.normal(size=(6, 2, 3)).astype("f4")
     model = layers.load_into(chain(keras, layers.of["it"], (6, 3)))
     assert_close(model(x.swapaxes(0, 1)), naive.lstm(x, *blobs).swapaxes(0, 1), 1e-4)
+
+
+@pytest.mark.parametrize("form", ["graph", "py", "keras"])
+def test_marks_of_sequences(form: str, tmp_path: Path) -> None:
+    """CRNN's `continuation_indicator_layer.cpp`: 0 in the first step, then 1."""
+    param = "continuation_indicator_param { time_step: 4 batch_size: 3 }"
+    net = net_of(input_text("data", 3, 2) + layer_text("marks", "ContinuationIndicator", more=param))
+    expected = np.array([[0.0] * 3, [1.0] * 3, [1.0] * 3, [1.0] * 3])
+    form = pytest.importorskip("keras") if form == "graph" else form
+    assert_computes(net, {"data": np.zeros((3, 2), "f4")}, {"marks": expected}, tmp_path, form)

@@ -22,6 +22,7 @@ CASES = {
         for name in ("DropoutChannel", "HardSigmoid", "HardSwish", "Insanity", "Mish", "RReLU", "ReLU6")
     },
     "FixedNeuron": Case("FixedNeuron", "", (IMAGE,), (IMAGE,), None),
+    "Quantization": Case("Quantization", "", (IMAGE,), (IMAGE,), None),
 }  # fmt: skip
 
 TestShapes = shape_tests(CASES, over_unknown={"prelu": ((None,),)})

@@ -20,6 +20,8 @@ CASES = {
     "bias_two_bottoms": Case("Bias", "", (IMAGE, (4,)), (IMAGE,)),
     # of forks, by their sources
     "axpy": Case("Axpy", "", ((2, 4, 1, 1), IMAGE, IMAGE), (IMAGE,)),
+    "channel_scale": Case("ChannelScale", "", (IMAGE, (2, 1, 6, 8)), (IMAGE, (1,)), None),
+    "eltwise_affine": Case("EltwiseAffine", "", (IMAGE,), (IMAGE,), None),
     "mul": Case("Mul", "", (IMAGE, (2, 4, 1, 1)), (IMAGE,), None),
     "mul_by_more": Case("Mul", "", ((6, 1), IMAGE), (IMAGE,), None),
 }  # fmt: skip

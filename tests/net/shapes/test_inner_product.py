@@ -21,6 +21,7 @@ CASES = {
     "fc_ristretto": Case("FcRistretto", "inner_product_param { num_output: 7 }", (IMAGE,), ((2, 7),), ((7, 192), (7,))),
     "margin_product": Case("MarginInnerProduct", "margin_inner_product_param { num_output: 9 }",
                            (MATRIX, LABELS), ((5, 9), (1,)), ((9, 3),)),
+    "inner_distance": Case("InnerDistance", "inner_distance_param { num_output: 7 }", (IMAGE,), ((2, 7),), None),
 }  # fmt: skip
 REFUSED = {
     "ip_axis": Case("InnerProduct", "inner_product_param { num_output: 7 axis: 4 }", (IMAGE,)),
@@ -31,6 +32,7 @@ TestShapes = shape_tests(CASES, REFUSED, over_unknown={
     "ip_axis_transposed": ((None, 7),),
     "embed": ((9, 4), (4,)),
 }, tops_over_unknown={
+    "inner_distance": ((None, 7),),
     "ip": ((None, 7),),
     **dict.fromkeys(("CInnerProduct", "SqueezeInnerProduct", "fc_ristretto"), ((None, 7),)),
     "margin_product": ((None, 9), (1,)),

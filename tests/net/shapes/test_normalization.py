@@ -11,7 +11,8 @@ CASES = {
     "lrn_within": Case("LRN", "lrn_param { norm_region: WITHIN_CHANNEL local_size: 3 }", (IMAGE,), (IMAGE,)),
     "batch_norm": Case("BatchNorm", "", (IMAGE,), (IMAGE,), ((4,), (4,), (1,))),
     # of forks, by their sources
-    **{name: Case(name, "", (IMAGE,), (IMAGE,), None) for name in ("BN", "SyncBN")},
+    **{name: Case(name, "", (IMAGE,), (IMAGE,), None) for name in ("BN", "LayerNorm", "SyncBN")},
+    "moving_normalize": Case("MovingNormalize", "", (MATRIX,), (MATRIX, (1,)), None),
     "normalize": Case("Normalize", "norm_param { across_spatial: false channel_shared: false }",
                       (IMAGE,), (IMAGE,), ((4,),)),
     "normalize_shared": Case("Normalize", "norm_param { across_spatial: false }", (IMAGE,), (IMAGE,), ((),)),
