@@ -205,6 +205,8 @@ def test_makes_clustered_priors(keras: ModuleType) -> None:
         ("data data data", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
         ("data data data data data", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
         ("flat flat flat", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
+        ("flat four square", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
+        ("flat four bare", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
         ("fewer flat priors", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
         ("flat fewer priors", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
         ("flat four priors", "DetectionOutput", "detection_output_param { num_classes: 2 keep_top_k: 0 }"),
@@ -221,6 +223,7 @@ def test_makes_clustered_priors(keras: ModuleType) -> None:
 def test_says_what_cannot_be_built(bottoms: str, kind: str, param: str) -> None:
     text = input_text("data", *IMAGE.shape) + input_text("flat", 2, 8) + input_text("priors", 1, 2, 8)
     text += input_text("two", 2, 2) + input_text("four", 2, 4) + input_text("fewer", 2, 3)
+    text += input_text("bare", 1, 1, 8)
     text += input_text("square", 1, 6, 3, 3) + layer_text("it", kind, bottoms, more=param)
     (node,) = (node for node in assembled(net_of(text), Options()).nodes if node.name == "it")
     assert node.call is None or node.problem is not None
