@@ -46,7 +46,9 @@ def apart(site: Site, edge: Edge, number: int, axis: int) -> Value:
     lead = (-1, *top[1:axis]) if axis else ()
     edge = site.call("ReshapeAll", edge, part="glue", name="part", shape=(*lead, *top[axis + 1 :], top[axis]))
     last = len(top) - 1
-    return Value(_moved(site, edge, (*range(axis), last, *range(axis, last))), Held("axes", top))
+    edge = _moved(site, edge, (*range(axis), last, *range(axis, last)))
+    site.growing.reordered.add(edge.node)
+    return Value(edge, Held("axes", top))
 
 
 def _moved(site: Site, edge: Edge, axes: Sequence[int]) -> Edge:
