@@ -19,7 +19,7 @@ CHANGED := $(if $(filter-out $(shell cat "$(VENV)/asks" 2>/dev/null),$(ASKS)),FO
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test static check lint ruff-check ruff-format mypy proto proto-check docs docs-check lowest compat \
-    crosscheck backends legacy-keras fixtures bench clean FORCE
+    crosscheck backends opencv legacy-keras fixtures bench clean FORCE
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' "$(ROOT)/Makefile" | expand -t 21
@@ -110,6 +110,9 @@ crosscheck: $(VENV)/installed-test  ## bring up a real Caffe and compare with it
 
 backends: $(VENV)/made  ## run graphs and written models on PyTorch and on JAX
 	@cd "$(ROOT)" && PYTHON="$(BIN)/python" CACHE="$(CACHE)" sh tests/judges/backends.sh $(PYTEST_ARGS)
+
+opencv: $(VENV)/installed-test  ## compare detectors with OpenCV's dnn
+	@cd "$(ROOT)" && PYTHON="$(BIN)/python" CACHE="$(CACHE)" sh tests/judges/opencv.sh $(PYTEST_ARGS)
 
 legacy-keras: $(VENV)/installed-test  ## load the files in Keras 2.3.1 with Theano and with TensorFlow 1.15
 	@cd "$(ROOT)" && PYTHON="$(BIN)/python" CACHE="$(CACHE)" sh tests/judges/legacy_keras.sh

@@ -14,15 +14,15 @@ from typing import Literal, NamedTuple, TypeAlias, TypeVar
 __all__ = ["FAMILIES", "LAYER_TYPES", "LayerType", "merged"]
 
 _Row = TypeVar("_Row")
-_Blobs: TypeAlias = Literal["none", "known", "dialects", "uncertain"]
+_Blobs: TypeAlias = Literal["none", "known", "dialects", "some", "uncertain"]
 
 
 class LayerType(NamedTuple):
     """One layer type, under the name that it has in today's files.
 
     `parameters` are the fields of LayerParameter that a binary file holds for it besides those of all layers.
-    `blobs`: it has no arrays; `known` ones; known ones that forks store otherwise under its name (`dialects`); or
-    perhaps some, in a layout that is not known or differs from fork to fork (`uncertain`).
+    `blobs`: it has no arrays; `known` ones; known ones that forks store otherwise under its name (`dialects`); `some`,
+    in a layout that is not known before they are seen; or nobody can tell whether it has any (`uncertain`).
     `v0` and `v1` are its words in Caffe's files of 2013 and 2014, `fork_v1` those that forks added to the latter.
     `automatic_top`: Caffe gives it a top where the net has none. `like` names the type that it is under another name.
     """
@@ -97,20 +97,20 @@ _BY_FAMILY = {
         _own("Convolution", "convolution_param", "known", v1="CONVOLUTION", v0="conv"),
         _own("Deconvolution", "convolution_param", "known", v1="DECONVOLUTION"),
         _own("Im2col", "convolution_param", v1="IM2COL", v0="im2col"),
-        _fork("CConvolution", "convolution_param", "uncertain"),
+        _fork("CConvolution", "convolution_param", "some"),
         _fork("Convolution3D", blobs="known", v1=("CONVOLUTION3D",)),
-        _fork("ConvolutionBNFixed", "convolution_param", "uncertain"),
+        _fork("ConvolutionBNFixed", "convolution_param", "some"),
         _fork("ConvolutionDepthwise", "convolution_param", "known"),
         _fork("ConvolutionRistretto", like="Convolution"),
-        _fork("Deconvolution3D", blobs="uncertain", v1=("DECONVOLUTION3D",)),
+        _fork("Deconvolution3D", blobs="some", v1=("DECONVOLUTION3D",)),
         _fork("DeconvolutionRistretto", like="Deconvolution"),
         _fork("DepthwiseConvolution", v1=("DEPTHWISECONVOLUTION",), like="ConvolutionDepthwise"),
-        _fork("Local", blobs="uncertain", v1=("LOCAL",)),
-        _fork("SqueezeConvolution", "convolution_param", "uncertain"),
+        _fork("Local", blobs="some", v1=("LOCAL",)),
+        _fork("SqueezeConvolution", "convolution_param", "some"),
     ),
     "custom": (
         _own("Python", "python_param", "uncertain", fork_v1=("PYTHON",)),
-        _fork("MultiStageMeanfield", blobs="uncertain", v1=("MULTI_STAGE_MEANFIELD",)),
+        _fork("MultiStageMeanfield", blobs="some", v1=("MULTI_STAGE_MEANFIELD",)),
     ),
     "data": (
         _own("Data", f"data_param {_IMAGES}", v1="DATA", v0="data"),
@@ -144,18 +144,18 @@ _BY_FAMILY = {
         _own("Scale", "scale_param", "known", fork_v1=("SCALE",)),
         _fork("Axpy"),
         _fork("ChannelScale", blobs="uncertain"),
-        _fork("EltwiseAffine", blobs="uncertain", v1=("ELTWISE_AFFINE",)),
+        _fork("EltwiseAffine", blobs="some", v1=("ELTWISE_AFFINE",)),
         _fork("Mul", blobs="uncertain"),
     ),
     "inner_product": (
         _own("Embed", "embed_param", "known", fork_v1=("EMBED",)),
         _own("InnerProduct", "inner_product_param", "known", v1="INNER_PRODUCT", v0="innerproduct"),
-        _fork("CInnerProduct", "inner_product_param", "uncertain"),
+        _fork("CInnerProduct", "inner_product_param", "some"),
         _fork("FcRistretto", like="InnerProduct"),
-        _fork("InnerDistance", blobs="uncertain"),
-        _fork("LargeMarginInnerProduct", blobs="uncertain"),
+        _fork("InnerDistance", blobs="some"),
+        _fork("LargeMarginInnerProduct", blobs="some"),
         _fork("MarginInnerProduct", blobs="known"),
-        _fork("SqueezeInnerProduct", "inner_product_param", "uncertain"),
+        _fork("SqueezeInnerProduct", "inner_product_param", "some"),
     ),
     "losses": (
         _own("Accuracy", "accuracy_param", v1="ACCURACY", v0="accuracy"),
@@ -195,9 +195,9 @@ _BY_FAMILY = {
         _own("BatchNorm", "batch_norm_param", "dialects", fork_v1=("BATCH_NORM", "BATCHNORM")),
         _own("LRN", "lrn_param", v1="LRN", v0="lrn"),
         _own("MVN", "mvn_param", v1="MVN"),
-        _fork("BN", blobs="uncertain", v1=("BN",)),
+        _fork("BN", blobs="some", v1=("BN",)),
         _fork("LayerNorm", blobs="uncertain"),
-        _fork("MovingNormalize", blobs="uncertain"),
+        _fork("MovingNormalize", blobs="some"),
         _fork("Normalize", blobs="dialects", v1=("NORMALIZE",)),
         _fork("SyncBN", "batch_norm_param", like="BN"),
     ),
@@ -211,7 +211,7 @@ _BY_FAMILY = {
         _own("LSTMUnit"),
         _own("RNN", "recurrent_param", "known"),
         _fork("ContinuationIndicator"),
-        _fork("Lstm", blobs="uncertain"),
+        _fork("Lstm", blobs="some"),
     ),
     "reduction": (
         _own("ArgMax", "argmax_param", v1="ARGMAX"),

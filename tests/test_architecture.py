@@ -42,16 +42,17 @@ LAYERS = {
     ),
     "net": ({"shapes", "filtering", "gaps"}, {"graph", "join", "settling"}, {"__init__"}, {"loading"}),
     "keras": (
-        {"__init__", "description", "functions", "graph"},
+        {"__init__", "description", "functions", "graph", "stored_names"},
         {"building"},
-        {"rules"},
+        {"rules", "sharing"},
         {"adjust", "assembling"},
         {"conversion"},
     ),
     "writing": (
         {"__init__", "outputs", "atomic", "pages", "unique_names", "keras_operations"},
         {"tiles", "weighted_operations"},
-        {"offsets", "python_classes", "python_statements", "datasets", "keras_config", "keras_steps"},
+        {"offsets", "python_classes", "python_statements", "datasets", "keras_config", "keras_steps", "values"},
+        {"graph_description"},
         {"keras_archive", "keras_h5", "pickled", "python_source", "report"},
     ),
     "cli": (

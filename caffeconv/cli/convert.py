@@ -18,7 +18,8 @@ from caffeconv.errors import MismatchError
 
 if TYPE_CHECKING:
     from caffeconv.keras.graph import Model
-    from caffeconv.model import Net, Note, Result, Shape
+    from caffeconv.model import Net, Note, PartialShape, Result, Shape
+    from caffeconv.writing.values import Examine, Written
 
 __all__ = ["convert"]
 
@@ -29,7 +30,7 @@ _FOR_KERAS_ONLY = frozenset({
 
 _FOR_FILES_OF_WEIGHTS = frozenset({"rename", "slash"})
 
-_NOT_FOR_MODELS = frozenset({"backend", "bgr_to_rgb", "complete_batchnorm", "fold_batchnorm", "skip_unknown"})
+_NOT_FOR_MODELS = frozenset({"backend"})
 
 _EXAMPLE = """
 \b
@@ -64,7 +65,7 @@ Examples:
     help="Keras backend; theano gets flipped kernels.",
 )  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Show a table of all layers, and every note.")
-@click.option("--report", metavar="FILE.json", help="Write what each Keras layer must be, and every note, as JSON.")
+@click.option("--report", metavar="FILE.json", help="Write what each layer became, the model, and every note, as JSON.")
 @click.option("--strict", is_flag=True, help="Fail where there would be a warning, and write nothing.")
 @click.option(
     "--allow-missing", multiple=True, metavar="LAYER",
@@ -108,7 +109,7 @@ def convert(**options: Any) -> None:
         _refuse_options(_FOR_FILES_OF_WEIGHTS, "for --format hdf5 or py only, OUT.keras has names of its own")
     for name in ("py", "keras"):
         if name in options["formats"]:
-            _refuse_options(_NOT_FOR_MODELS, f"for weights alone, --format {name} writes the model as Caffe has it")
+            _refuse_options(_NOT_FOR_MODELS, f"for weights alone, the model of --format {name} is for every backend")
     guarded(lambda: _run(_Options(**options)))
 
 
@@ -154,7 +155,7 @@ class _Options:
     phase: Literal["TRAIN", "TEST"]
     level: int
     stages: Sequence[str]
-    input_shapes: Mapping[str, Shape]
+    input_shapes: Mapping[str, PartialShape]
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -193,11 +194,12 @@ def _to_pickle(net: Net, path: Path, options: _Options) -> None:
     net = settle_shapes(insert_splits(net))
     _refuse_warnings(net.notes, options.strict)
     sizes = [[blob.array.size for blob in layer.blobs] for layer in net.layers]
+    found: list[Note] = []
     with shown_progress(sizes) as progress:
-        write_pickle(path, net.layers, progress=progress)
+        write_pickle(path, net.layers, progress=progress, examine=_examining(found, options.strict))
     if options.verbose:
         print_net(net)
-    print_notes(net.notes, options.verbose)
+    print_notes((*net.notes, *found), options.verbose)
     print_written(path, sizes)
 
 
@@ -206,21 +208,24 @@ def _to_keras(net: Net, paths: Mapping[str, Path], options: _Options) -> None:
     from caffeconv.cli.printing import print_layers, print_notes, print_written
     from caffeconv.writing.keras_h5 import write_keras_h5
 
-    plain, result, backend = _converted(net, options)
+    model, plain, result, backend = _converted(net, options)
     _refuse_warnings(result.notes, options.strict)
     sizes = [[weight.view.size for weight in layer.weights] for layer in result.layers]
     stored = {old.name: new.name for old, new in zip(plain.layers, result.layers, strict=True)}
     weights = paths["hdf5"] if {"hdf5", "py"} & set(options.formats) else None
+    found: list[Note] = []
+    examine = _examining(found, options.strict)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_report(result, [*paths.values()], options))
-        stack.enter_context(_text(net, paths.get("py"), stored, paths["hdf5"], options))
+        stack.enter_context(_report(net, model, result, stored, found, [*paths.values()], options))
+        stack.enter_context(_text(net, model, paths.get("py"), stored, paths["hdf5"]))
         progress = stack.enter_context(shown_progress(sizes))
-        stack.enter_context(_archive(net, paths.get("keras"), progress if weights is None else None, options))
+        alone = (progress, examine) if weights is None else (None, None)
+        stack.enter_context(_archive(net, model, paths.get("keras"), *alone))
         if weights is not None:
-            write_keras_h5(weights, result.layers, backend=backend, progress=progress)
+            write_keras_h5(weights, result.layers, backend=backend, progress=progress, examine=examine)
     if options.verbose:
         print_layers(result)
-    print_notes(result.notes, options.verbose)
+    print_notes((*result.notes, *found), options.verbose)
     if weights is not None:
         print_written(weights, sizes)
     if "py" in paths:
@@ -230,64 +235,77 @@ def _to_keras(net: Net, paths: Mapping[str, Path], options: _Options) -> None:
 
 
 def _text(
-    net: Net, path: Path | None, stored: Mapping[str, str], weights: Path, options: _Options
+    net: Net, model: Model, path: Path | None, stored: Mapping[str, str], weights: Path
 ) -> contextlib.AbstractContextManager[None]:
     if path is None:
         return contextlib.nullcontext()
     from caffeconv.writing.atomic import appearing
     from caffeconv.writing.python_source import python_source
 
-    return appearing(path, python_source(net, _model(net, options), stored, weights.name))
+    return appearing(path, python_source(net, model, stored, weights.name))
 
 
 def _archive(
-    net: Net, path: Path | None, progress: Callable[[int], None] | None, options: _Options
+    net: Net, model: Model, path: Path | None, progress: Callable[[int], None] | None, examine: Examine | None
 ) -> contextlib.AbstractContextManager[None]:
     if path is None:
         return contextlib.nullcontext()
     from caffeconv.writing.keras_archive import archiving
 
-    return archiving(path, net, _model(net, options), progress=progress)
+    return archiving(path, net, model, progress=progress, examine=examine)
 
 
-def _model(net: Net, options: _Options) -> Model:
-    from caffeconv.keras.building import Options
-    from caffeconv.keras.conversion import model_of
-
-    return model_of(net, Options(options.flatten_order, options.flatten_shapes, options.depthwise))
-
-
-def _report(result: Result, paths: Sequence[Path], options: _Options) -> contextlib.AbstractContextManager[None]:
+def _report(
+    net: Net,
+    model: Model,
+    result: Result,
+    stored: Mapping[str, str],
+    found: Sequence[Note],
+    paths: Sequence[Path],
+    options: _Options,
+) -> contextlib.AbstractContextManager[None]:
     if options.report is None:
         return contextlib.nullcontext()
     from caffeconv.writing.outputs import refuse_inputs
     from caffeconv.writing.report import reporting
 
     refuse_inputs(Path(options.report), [*paths, *options.inputs])
-    return reporting(options.report, result)
+    return reporting(options.report, net, model, result, stored, found)
 
 
-def _converted(net: Net, options: _Options) -> tuple[Result, Result, str]:
-    """What was converted, the same under the names and for the backend that were asked for, and that backend's name."""
+def _converted(net: Net, options: _Options) -> tuple[Model, Result, Result, str]:
+    """The graph, its arrays, these under the names and for the backend that were asked for, and its name."""
     from caffeconv.cli.new_names import read_renames
     from caffeconv.keras.adjust.backends import for_backend
     from caffeconv.keras.adjust.renaming import rename_layers
-    from caffeconv.keras.conversion import convert
+    from caffeconv.keras.building import Options
+    from caffeconv.keras.conversion import model_of, result_of
 
-    result = convert(
-        net,
-        include_layers_without_weights=options.include_non_weight,
-        include_unknown_layer_types=not options.skip_unknown,
+    wanted = Options(
         flatten_order=options.flatten_order,
         flatten_shapes=options.flatten_shapes,
         depthwise=options.depthwise,
+        include_unknown=not options.skip_unknown,
         bgr_to_rgb=options.bgr_to_rgb,
         fold_batchnorm=options.fold_batchnorm,
         complete_batchnorm=options.complete_batchnorm,
     )
+    model = model_of(net, wanted)
+    result = result_of(model, net, wanted, options.include_non_weight)
     names = read_renames(options.rename) if options.rename is not None else {}
     others = {layer.name for layer in net.layers}
-    return (result, *for_backend(rename_layers(result, names, options.slash, others), options.backend))
+    return (model, result, *for_backend(rename_layers(result, names, options.slash, others), options.backend))
+
+
+def _examining(found: list[Note], strict: bool) -> Examine:
+    """Gathers what is odd about values; where a warning is an error, before a file takes its place."""
+    from caffeconv.writing.values import value_notes
+
+    def examine(arrays: Sequence[Written]) -> None:
+        found.extend(value_notes(arrays))
+        _refuse_warnings(found, strict)
+
+    return examine
 
 
 def _refuse_warnings(notes: Sequence[Note], strict: bool) -> None:

@@ -11,7 +11,7 @@ from caffeconv.cli.options import net_options
 from caffeconv.cli.outcome import guarded
 
 if TYPE_CHECKING:
-    from caffeconv.model import MaybeShape, Shape
+    from caffeconv.model import MaybeShape, PartialShape
     from caffeconv.net.loading import Listing
 
 __all__ = ["inspect"]
@@ -43,7 +43,7 @@ def _run(
     phase: Literal["TRAIN", "TEST"],
     level: int,
     stages: Sequence[str],
-    input_shapes: Mapping[str, Shape],
+    input_shapes: Mapping[str, PartialShape],
 ) -> None:
     """Read the files and list what they hold."""
     from caffeconv.cli.printing import print_net, print_notes

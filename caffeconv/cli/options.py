@@ -19,22 +19,26 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class NamedShape(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
-    """`NAME=1,3,224,224`, as a pair of the name and the sizes."""
+    """`NAME=1,3,224,224`, as a pair of the name and the sizes; where they may be known `partly`, `None` for a `?`."""
 
     name = "NAME=SIZES"
 
+    def __init__(self, *, partly: bool = False) -> None:
+        self.partly = partly
+
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, tuple[int, ...]]:
+    ) -> tuple[str, tuple[int | None, ...]]:
         if isinstance(value, tuple):
             return value
         name, equals, sizes = value.rpartition("=")
         try:
-            shape = tuple(int(size) for size in sizes.split(","))
+            shape = tuple(None if self.partly and size == "?" else int(size) for size in sizes.split(","))
         except ValueError:
             shape = ()
-        if not name or not equals or not shape or min(shape) < 1:
-            self.fail(f"{value!r} is not of the form NAME=1,3,224,224", param, ctx)
+        if not name or not equals or not shape or any(size is not None and size < 1 for size in shape):
+            what = "NAME=1,3,224,224, where ? leaves a size open" if self.partly else "NAME=1,3,224,224"
+            self.fail(f"{value!r} is not of the form {what}", param, ctx)
         return name, shape
 
 
@@ -46,8 +50,8 @@ _NET_OPTIONS = (
     click.option("--level", type=int, default=0, show_default=True, help="Level that include and exclude rules see."),
     click.option("--stage", "stages", multiple=True, metavar="STAGE", help="Stage that is on; may be given often."),
     click.option(
-        "--input-shape", "input_shapes", type=NamedShape(), multiple=True, callback=as_mapping,
-        help="Shape of an input blob that the net does not say, like data=1,3,224,224.",
+        "--input-shape", "input_shapes", type=NamedShape(partly=True), multiple=True, callback=as_mapping,
+        help="Shape of an input blob that the net does not say, like data=1,3,224,224; ? leaves a size open.",
     ),
 )  # fmt: skip
 

@@ -12,6 +12,8 @@ from caffeconv.keras.graph import Edge, Model, Value
 from caffeconv.keras.rules.learning import learned
 from caffeconv.keras.rules.normalization import fusable_scales
 from caffeconv.keras.rules.table import RULES
+from caffeconv.keras.sharing import share_layers
+from caffeconv.keras.stored_names import numbered
 from caffeconv.model import Layer, Net, Note, Source, Weight
 from caffeconv.net.shapes.table import TABLE
 
@@ -52,6 +54,8 @@ def assembled(net: Net, options: Options) -> Model:
         )  # fmt: skip
         for top, value in enumerate(_tops(site)[: len(layer.tops)]):
             values[Source(index, top)] = value
+    share_layers(net, growing)
+    _name_apart(growing, net)
     return _finished(net, growing, values)
 
 
@@ -133,9 +137,32 @@ def _keeps_axes(net: Net, index: int) -> bool:
     return 3 in ranks or any(source is not None and source.layer == index for source in sequences)
 
 
+def _name_apart(growing: Growing, net: Net) -> None:
+    """No two nodes with arrays bear one name, by which files of weights know them.
+
+    A layer's own name goes before one that was made up, a known class before arrays as stored, the first before others.
+    """
+    weighted = [number for number, node in enumerate(growing.nodes) if node.weights]
+    names = [growing.nodes[number].name for number in weighted]
+    if len(set(names)) == len(names):
+        return
+    owners = [net.layers[growing.nodes[number].origins[0]] for number in weighted]
+    made_up = [name != owner.name for name, owner in zip(names, owners, strict=True)]
+    order = sorted(range(len(names)), key=lambda place: (made_up[place], growing.nodes[weighted[place]].call is None))
+    taken: set[str] = set()
+    for place in order:
+        number, name = weighted[place], names[place]
+        if name in taken:
+            new = numbered(name, {*names, *taken, *(layer.name for layer in net.layers)})
+            growing.nodes[number] = dataclasses.replace(growing.nodes[number], name=new)
+            text = f'another layer with weights is called "{name}", too; this one ({owners[place].type}) is "{new}"'
+            growing.notes.append(Note("warning", owners[place].name, text))
+        taken.add(growing.nodes[number].name)
+
+
 def _finished(net: Net, growing: Growing, values: Mapping[Source, Value]) -> Model:
     """The graph with its inputs and outputs: what nobody reads, in the order of Caffe's."""
-    left_out = {index for index, layer in enumerate(net.layers) if not any(source.layer == index for source in values)}
+    left_out = set(range(len(net.layers))).difference(source.layer for source in values)
     read = {
         source
         for index, layer in enumerate(net.layers)

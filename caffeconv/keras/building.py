@@ -24,6 +24,9 @@ class Options:
     flatten_shapes: Mapping[str, Shape] = dataclasses.field(default_factory=dict)
     depthwise: Literal["depthwise", "conv2d"] = "depthwise"
     include_unknown: bool = True
+    bgr_to_rgb: bool = False
+    fold_batchnorm: bool = False
+    complete_batchnorm: bool = False
 
 
 @dataclasses.dataclass

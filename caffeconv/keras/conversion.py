@@ -14,7 +14,7 @@ from caffeconv.keras.graph import Model, Node
 from caffeconv.keras.rules.table import RULES
 from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape
 
-__all__ = ["convert", "model_of"]
+__all__ = ["convert", "model_of", "result_of"]
 
 
 def convert(
@@ -50,12 +50,11 @@ def convert(
     Raises:
         MismatchError: `flatten_shapes` does not fit the net, or an argument is none of its words.
     """
-    options = Options(flatten_order, flatten_shapes or {}, depthwise, include_unknown_layer_types)
-    with np.errstate(all="ignore"):  # notes say where the outcome is no number
-        result = _result(model_of(net, options), net, options, include_layers_without_weights)
-        if bgr_to_rgb or fold_batchnorm or complete_batchnorm:
-            result = _adjust(result, net, bgr_to_rgb, fold_batchnorm, complete_batchnorm)
-    return result
+    options = Options(
+        flatten_order, flatten_shapes or {}, depthwise, include_unknown_layer_types, bgr_to_rgb, fold_batchnorm,
+        complete_batchnorm,
+    )  # fmt: skip
+    return result_of(model_of(net, options), net, options, include_layers_without_weights)
 
 
 def model_of(net: Net, options: Options) -> Model:
@@ -67,17 +66,21 @@ def model_of(net: Net, options: Options) -> Model:
     _check_word("flatten_order", options.flatten_order, ("hwc", "chw"))
     _check_word("depthwise", options.depthwise, ("depthwise", "conv2d"))
     _check_flatten_shapes(net, options.flatten_shapes)
-    return assembled(net, options)
+    with np.errstate(all="ignore"):  # notes say where the outcome is no number
+        model = assembled(net, options)
+        if options.bgr_to_rgb or options.fold_batchnorm or options.complete_batchnorm:
+            model = _adjusted(model, net, options)
+    return model
 
 
-def _adjust(result: Result, net: Net, to_rgb: bool, fold: bool, complete: bool) -> Result:
+def _adjusted(model: Model, net: Net, options: Options) -> Model:
     from caffeconv.keras import adjust
 
-    if to_rgb:
-        result = adjust.bgr_to_rgb(result, net)
-    if fold:
-        result = adjust.fold_batchnorm(result, net)
-    return adjust.complete_batchnorm(result) if complete else result
+    if options.bgr_to_rgb:
+        model = adjust.bgr_to_rgb(model, net)
+    if options.fold_batchnorm:
+        model = adjust.fold_batchnorm(model, net)
+    return adjust.complete_batchnorm(model, net) if options.complete_batchnorm else model
 
 
 def _check_word(name: str, word: str, words: tuple[str, ...]) -> None:
@@ -97,7 +100,7 @@ def _check_flatten_shapes(net: Net, shapes: Mapping[str, Shape]) -> None:
             raise MismatchError(f"{name}: the flattened shape {shape}, expected C,H,W")
 
 
-def _result(model: Model, net: Net, options: Options, include_weightless: bool) -> Result:
+def result_of(model: Model, net: Net, options: Options, include_weightless: bool) -> Result:
     """The graph, layer by layer of the net, as it is written to files of weights."""
     by_layer: dict[int, list[Node]] = {}
     for node in model.nodes:
@@ -135,15 +138,10 @@ def _layer_weights(net: Net, layer: Layer, nodes: list[Node]) -> Iterator[LayerW
 
 
 def _drop_repeated(layers: list[LayerWeights], notes: list[Note]) -> tuple[tuple[LayerWeights, ...], tuple[Note, ...]]:
-    """Names are keys in every output: a layer without arrays gives way to its namesake.
-
-    Two namesakes with arrays cannot come from a join by name, but from an extra layer's made-up name they can.
-    """
+    """Names are keys in every output: a layer without arrays gives way to its namesake; no two with arrays bear one."""
     kept: dict[str, LayerWeights] = {}
     for layer in layers:
         other = kept.get(layer.name)
-        if other is not None and other.weights and layer.weights:
-            raise MismatchError(f'two layers with weights are both called "{layer.name}"; rename one in the prototxt')
         if other is None or not other.weights:
             kept[layer.name] = layer
         if other is not None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from caffeconv.model import KerasCall, LayerWeights, Note, Result
 
-__all__ = ["describe_layer", "describe_note", "describe_result"]
+__all__ = ["describe_layer", "describe_note", "describe_result", "json_safe"]
 
 
 def describe_result(result: Result) -> dict[str, Any]:
@@ -29,7 +33,7 @@ def describe_layer(layer: LayerWeights) -> dict[str, Any]:
     the layer under which the weights are right, or null. `before`, `after`: such layers that must stand around it.
     `weights`: `name` and `shape`, in load order.
     """
-    return {
+    described = {
         "name": layer.name,
         "caffe_type": layer.type,
         "caffe_layers": list(layer.origins),
@@ -38,6 +42,8 @@ def describe_layer(layer: LayerWeights) -> dict[str, Any]:
         "after": [_describe_call(call) for call in layer.after],
         "weights": [{"name": weight.name, "shape": list(weight.shape)} for weight in layer.weights],
     }
+    safe: dict[str, Any] = json_safe(described)
+    return safe
 
 
 def _describe_call(call: KerasCall) -> dict[str, Any]:
@@ -46,4 +52,24 @@ def _describe_call(call: KerasCall) -> dict[str, Any]:
 
 def describe_note(note: Note) -> dict[str, Any]:
     """One note as JSON can hold it, with the fields of `Note`."""
-    return {"level": note.level, "layer": note.layer, "text": note.text}
+    safe: dict[str, Any] = json_safe({"level": note.level, "layer": note.layer, "text": note.text})
+    return safe
+
+
+def json_safe(value: Any) -> Any:
+    """`value` as every reader of JSON takes it: lists for tuples, Python's numbers for NumPy's.
+
+    JSON has no numbers that are not finite, so these are the words "NaN", "Infinity" and "-Infinity", which `float`
+    takes; what is no Unicode in a text is escaped, as in "\\ud800".
+    """
+    if isinstance(value, Mapping):
+        return {json_safe(key): json_safe(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_safe(each) for each in value]
+    if isinstance(value, np.generic):
+        return json_safe(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    return value

@@ -78,9 +78,10 @@ class Node:
 
     `name` is the layer's in the output; `call` its class and arguments, `None` for arrays that no Keras layer takes.
     `weights` are in load order. `origins` are indices of the layers of the net that it comes from, none for what only
-    brings a blob into another layout; `part` says what it is to them. `problem` says why it cannot be built.
-    `twin` is the node whose Keras layer it calls again. `outputs` counts what it gives. `built` is what a model calls
-    instead of `call`, with the same weights, where no layer of Keras does just what Caffe's does.
+    brings a blob into another layout; `part` says what it is to them. `problem` says why it cannot be built. `twin`
+    is the node whose Keras layer it calls again, and whose weights its own are, if it has any. `outputs` counts what
+    it gives. `built` is what a model calls instead of `call`, with the same weights, where no layer of Keras does
+    just what Caffe's does.
     """
 
     name: str
@@ -105,6 +106,8 @@ class Model:
     inputs: tuple[Value, ...]
     outputs: tuple[tuple[str, Value], ...]
     notes: tuple[Note, ...] = ()
+    turned: bool = False
+    """Whether images are to have their channels in the other order than in Caffe."""
 
 
 def is_reordered(segment: PartialShape) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from caffeconv.catalogue import LAYER_TYPES
 from caffeconv.errors import MismatchError
-from caffeconv.model import Layer, MaybeShape, Net, Note, Shape, Source
+from caffeconv.model import Layer, MaybeShape, Net, Note, PartialShape, Source
 from caffeconv.net.shapes import infer_top_shapes
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ AUTOMATIC_TOP = "(automatic)"
 """The name that Caffe gives to the top of a loss layer that was written without one."""
 
 
-def build_net(name: str, params: Iterable[LayerParameter], input_shapes: Mapping[str, Shape]) -> Net:
+def build_net(name: str, params: Iterable[LayerParameter], input_shapes: Mapping[str, PartialShape]) -> Net:
     """Connect layers to a net and give every blob its shape where that can be known.
 
     `input_shapes` maps names of blobs that no layer computes from others to their shapes; they replace what the

@@ -173,7 +173,7 @@ def _fill(
     done: list[Layer] = []
     missing: list[Layer] = []
     for index, (layer, shapes) in enumerate(zip(layers, expected, strict=True)):
-        count = counts.get(index, len(shapes) if shapes is not None else 0)
+        count = counts.get(index, len(shapes) if shapes is not None else _surely(layer))
         slots = [_Slot(index, number) for number in range(count)]
         found = [filled.get(owners.get(slot, slot)) for slot in slots]
         blobs = tuple(blob for blob in found if blob is not None)
@@ -184,6 +184,11 @@ def _fill(
             blobs = tuple(_as_sharer(*each) for each in zip(blobs, shapes, strict=True))
         done.append(dataclasses.replace(layer, blobs=blobs))
     return tuple(done), tuple(missing)
+
+
+def _surely(layer: Layer) -> int:
+    """How many arrays a layer has at least, though their shapes are not known."""
+    return int(layer.type in LAYER_TYPES and LAYER_TYPES[layer.type].blobs in ("known", "dialects", "some"))
 
 
 def _as_sharer(blob: Blob, shape: PartialShape) -> Blob:

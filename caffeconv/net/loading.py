@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from caffeconv.errors import MismatchError, UnsupportedError
-from caffeconv.model import Net, Shape, StrPath
+from caffeconv.model import Net, PartialShape, StrPath
 from caffeconv.net import ALL, State, StoredLayer, build_net, join_weights, keep_layers
 from caffeconv.net.settling import settle_from_blobs
-from caffeconv.net.shapes.axes import checked
+from caffeconv.net.shapes.axes import checked, known_sizes, with_unknown
 from caffeconv.reading import Contents, Kind, read_contents
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def load_net(
     phase: Literal["TRAIN", "TEST"] = "TEST",
     level: int = 0,
     stages: Iterable[str] = (),
-    input_shapes: Mapping[str, Shape] | None = None,
+    input_shapes: Mapping[str, PartialShape] | None = None,
     allow_missing: Collection[str] | str = (),
 ) -> Net:
     """Read a net and, if given, its weights, as Caffe would for one phase.
@@ -42,7 +42,8 @@ def load_net(
         caffemodel: the weights, binary or Caffe's HDF5 snapshot; told apart by content.
         phase, level, stages: what the layers' `include` and `exclude` rules are held against. The net inside a
             caffemodel was filtered when it was saved and is taken whole.
-        input_shapes: name of an input blob -> its shape, for nets that do not say (`{"data": (1, 3, 224, 224)}`).
+        input_shapes: name of an input blob -> its shape, for nets that do not say (`{"data": (1, 3, 224, 224)}`);
+            `None` in it leaves a size open.
         allow_missing: a name or names of layers that may lack weights; `"all"` allows every one.
 
     Returns:
@@ -92,7 +93,7 @@ def list_files(
     phase: Literal["TRAIN", "TEST"] = "TEST",
     level: int = 0,
     stages: Iterable[str] = (),
-    input_shapes: Mapping[str, Shape] | None = None,
+    input_shapes: Mapping[str, PartialShape] | None = None,
 ) -> Listing:
     """What a prototxt, a caffemodel, or both in any order hold, with gaps where something is missing.
 
@@ -121,7 +122,7 @@ def _assemble(
     text: Contents | None,
     weights: Contents | None,
     state: State,
-    input_shapes: Mapping[str, Shape],
+    input_shapes: Mapping[str, PartialShape],
     allow_missing: Collection[str],
 ) -> Net:
     notes = [note for each in (text, weights) if each is not None for note in each.notes]
@@ -151,13 +152,13 @@ def _kept_layers(text: Contents, state: State) -> list[LayerParameter]:
         raise MismatchError(f"{text.path}: {error}") from None
 
 
-def _checked_shapes(shapes: Mapping[str, Shape]) -> Mapping[str, Shape]:
+def _checked_shapes(shapes: Mapping[str, PartialShape]) -> Mapping[str, PartialShape]:
     """The shapes given for inputs, which a blob of Caffe must be able to have."""
     return {name: _checked_shape(name, shape) for name, shape in shapes.items()}
 
 
-def _checked_shape(name: str, shape: Shape) -> Shape:
+def _checked_shape(name: str, shape: PartialShape) -> PartialShape:
     try:
-        return checked(shape)
+        return known_sizes(checked(with_unknown(shape)))
     except ValueError as error:
         raise MismatchError(f'the shape given for input "{name}": {error}') from None

@@ -12,7 +12,7 @@ from caffeconv.errors import WriteError
 from caffeconv.model import StrPath
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["appearing", "beside", "replacing"]
 
@@ -53,15 +53,18 @@ def beside(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def appearing(path: StrPath, text: str) -> Iterator[None]:
-    """Write a text file that appears when the block ends well, and only then.
+def appearing(path: StrPath, text: str | Callable[[], str]) -> Iterator[None]:
+    """Write a text file that appears when the block ends well, and only then; a function gives the text at its end.
 
     Raises WriteError as `replacing` does.
     """
     with replacing(path) as temporary:
         # A name that came from no text may hold what is no character.
-        temporary.write_text(text, "utf-8", errors="backslashreplace")
+        if isinstance(text, str):
+            temporary.write_text(text, "utf-8", errors="backslashreplace")
         yield
+        if not isinstance(text, str):
+            temporary.write_text(text(), "utf-8", errors="backslashreplace")
 
 
 def _check(target: Path) -> bool:

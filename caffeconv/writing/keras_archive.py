@@ -29,7 +29,8 @@ from caffeconv.writing.keras_config import archive_config, ordered_steps, snake_
 from caffeconv.writing.keras_operations import Step
 from caffeconv.writing.keras_steps import taken_apart
 from caffeconv.writing.offsets import writes_at
-from caffeconv.writing.tiles import Piece, Progress, copy_pieces
+from caffeconv.writing.tiles import Piece, Progress, Seen, copy_pieces
+from caffeconv.writing.values import Examine, Written
 
 __all__ = ["archiving", "write_keras_archive"]
 
@@ -46,10 +47,13 @@ def write_keras_archive(path: StrPath, net: Net, model: Model, *, progress: Prog
 
 
 @contextlib.contextmanager
-def archiving(path: StrPath, net: Net, model: Model, *, progress: Progress | None = None) -> Iterator[None]:
+def archiving(
+    path: StrPath, net: Net, model: Model, *, progress: Progress | None = None, examine: Examine | None = None
+) -> Iterator[None]:
     """Write a model with its weights to a file that appears when the block ends well, and only then.
 
-    `progress` takes the number of bytes of weights written so far.
+    `progress` takes the number of bytes of weights written so far, `examine` what was seen of them, before the file
+    takes its place.
 
     Raises UnsupportedError, naming the layer, where Keras' own layers and operations do not make what the net
     computes, and WriteError when the file cannot be written; what was at `path` is still there then.
@@ -60,19 +64,22 @@ def archiving(path: StrPath, net: Net, model: Model, *, progress: Progress | Non
     weights = list(_places(steps))
     with replacing(path) as temporary:
         with beside(temporary) as stored:
-            _write_weights(stored, weights, progress)
+            seen = _write_weights(stored, [(place, weight) for _, place, weight in weights], progress)
+            if examine is not None:
+                named = zip((each for each in weights if each[2].view.size), seen, strict=True)
+                examine([Written(name, weight.name, weight.view, each) for (name, _, weight), each in named])
             _write_members(temporary, config, stored)
         yield
 
 
-def _write_weights(path: Path, weights: Sequence[tuple[str, Weight]], progress: Progress | None) -> None:
+def _write_weights(path: Path, weights: Sequence[tuple[str, Weight]], progress: Progress | None) -> list[Seen]:
     try:
         pieces = _write_structure(path, weights)
     except RuntimeError as error:
         # What HDF5 says of a full disk is of this kind, too.
         raise OSError(str(error)) from error
     with path.open("rb+", buffering=0) as file:
-        copy_pieces(pieces, writes_at(file.fileno()), progress=progress)
+        return copy_pieces(pieces, writes_at(file.fileno()), progress=progress)
 
 
 def _write_members(path: Path, config: dict[str, Any], weights: Path) -> None:
@@ -85,8 +92,8 @@ def _write_members(path: Path, config: dict[str, Any], weights: Path) -> None:
             shutil.copyfileobj(source, target, _CHUNK)
 
 
-def _places(steps: Sequence[Step]) -> Iterator[tuple[str, Weight]]:
-    """Where each weight stands, for layers in the order of Keras' `model.layers`."""
+def _places(steps: Sequence[Step]) -> Iterator[tuple[str, str, Weight]]:
+    """The layer of each weight and where it stands, for layers in the order of Keras' `model.layers`."""
     counts: dict[str, int] = {}
     for step in steps:
         if step.name is None:
@@ -96,7 +103,7 @@ def _places(steps: Sequence[Step]) -> Iterator[tuple[str, Weight]]:
         counts[kind] = counts.get(kind, 0) + 1
         inside = "/cell" if step.class_name in _WITH_CELLS else ""
         for place, weight in enumerate(step.weights):
-            yield f"layers/{name}{inside}/vars/{place}", weight
+            yield step.name, f"layers/{name}{inside}/vars/{place}", weight
 
 
 def _write_structure(path: Path, weights: Sequence[tuple[str, Weight]]) -> list[Piece]:

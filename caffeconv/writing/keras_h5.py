@@ -28,14 +28,23 @@ from h5py import h5a, h5g, h5t
 
 from caffeconv.errors import WriteError
 from caffeconv.keras.description import describe_layer
+from caffeconv.keras.stored_names import (
+    ATTRIBUTE_LIMIT,
+    RESERVED,
+    RESERVED_WHERE_SPREAD,
+    attribute_count,
+    group_places,
+    stored_place,
+)
 from caffeconv.model import StrPath
 from caffeconv.writing.atomic import replacing
 from caffeconv.writing.datasets import created_file, link_properties, reserved, space_of
 from caffeconv.writing.offsets import writes_at
 from caffeconv.writing.tiles import Piece, Progress, copy_pieces
+from caffeconv.writing.values import Examine, written_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from caffeconv.model import LayerWeights
 
@@ -45,10 +54,7 @@ _Bytes: TypeAlias = npt.NDArray[np.bytes_]
 
 # Array layouts are those of Keras 2 since its 2.0.8; readers only ask whether this is 1.
 _KERAS_VERSION = b"2.0.8"
-_ATTRIBUTE_LIMIT = 64512  # bytes; HDF5_OBJECT_HEADER_LIMIT of Keras
 _JSON = json.JSONEncoder(separators=(",", ":"))
-_NOT_LAYERS = {"top_level_model_weights": "the weights that belong to no layer"}
-_NOT_LAYERS_WHEN_SPREAD = {"model_weights": "the weights of a whole model, where layer_names is spread"}
 
 
 def check_output_name(path: StrPath) -> None:
@@ -62,12 +68,13 @@ def check_output_name(path: StrPath) -> None:
 
 
 def write_keras_h5(
-    path: StrPath, layers: Sequence[LayerWeights], *, backend: str = "tensorflow", progress: Progress | None = None
-) -> None:
+    path: StrPath, layers: Sequence[LayerWeights], *, backend: str = "tensorflow", progress: Progress | None = None,
+    examine: Examine | None = None,
+) -> None:  # fmt: skip
     """Write one float32 dataset for every weight, and a group for every layer, with or without weights.
 
     `backend` names the Keras backend for which the arrays are laid out. `progress` takes the number of bytes of
-    weights written so far.
+    weights written so far, `examine` what was seen of them, before the file takes its place.
 
     Raises WriteError when a layer's name cannot be kept, two layers would need the same place, a weight's view and
     shape disagree, or the file cannot be written; what was at `path` is still there then.
@@ -84,7 +91,9 @@ def write_keras_h5(
             # What HDF5 says of a full disk is of this kind, too.
             raise OSError(str(error)) from error
         with temporary.open("rb+", buffering=0) as file:
-            copy_pieces(pieces, writes_at(file.fileno()), progress=progress)
+            seen = copy_pieces(pieces, writes_at(file.fileno()), progress=progress)
+        if examine is not None:
+            examine(written_arrays(layers, seen))
 
 
 def _check_layers(layers: Sequence[LayerWeights]) -> None:
@@ -96,14 +105,14 @@ def _check_layers(layers: Sequence[LayerWeights]) -> None:
         if layer.name in names:
             raise WriteError(f"two layers are called {layer.name!r}; in a weight file every name must be unique")
         names.add(layer.name)
-        datasets.update((f"{layer.name}/{layer.name}/{weight.name}:0", layer.name) for weight in layer.weights)
+        datasets.update((stored_place(layer.name, weight.name), layer.name) for weight in layer.weights)
     spread = _attribute_count(_encoded(names)) > 1
-    reserved = _NOT_LAYERS | (_NOT_LAYERS_WHEN_SPREAD if spread else {})
+    reserved = {**RESERVED, **(RESERVED_WHERE_SPREAD if spread else {})}
     for name in names:
         start = name.split("/", 1)[0]
         if start in reserved:
             raise WriteError(f"layer {name!r}: Keras looks for {reserved[start]} under {start!r}; rename the layer")
-        for place in _parents(f"{name}/{name}"):
+        for place in group_places(name):
             owner = datasets.get(place)
             if owner is not None:
                 raise WriteError(
@@ -136,15 +145,8 @@ def _check_name(where: str, name: str, stored: str | None = None) -> None:
         raise WriteError(f"{where}: the name is not valid Unicode") from None
     if "\0" in name:
         raise WriteError(f"{where}: the name has a NUL in it, where HDF5 would end it")
-    if size > _ATTRIBUTE_LIMIT:
-        raise WriteError(f"{where[:80]}…: the name takes {size} bytes, HDF5 has room for {_ATTRIBUTE_LIMIT}")
-
-
-def _parents(path: str) -> Iterator[str]:
-    """All groups in which the path lies."""
-    for position, character in enumerate(path):
-        if character == "/":
-            yield path[:position]
+    if size > ATTRIBUTE_LIMIT:
+        raise WriteError(f"{where[:80]}…: the name takes {size} bytes, HDF5 has room for {ATTRIBUTE_LIMIT}")
 
 
 def _write_structure(path: Path, layers: Sequence[LayerWeights], backend: str) -> list[Piece]:
@@ -162,7 +164,7 @@ def _write_structure(path: Path, layers: Sequence[LayerWeights], backend: str) -
             link = links[layer.name.isascii()]
             name = layer.name.encode()
             group = h5g.open(file, name) if layer.name in groups else h5g.create(file, name, lcpl=link)
-            groups.update(_parents(f"{layer.name}/{layer.name}/"))
+            groups.update((*group_places(layer.name), f"{layer.name}/{layer.name}"))
             _write_names(group, "weight_names", [f"{layer.name}/{weight.name}:0" for weight in layer.weights])
             _write_description(group, layer)
             for weight in layer.weights:
@@ -186,7 +188,7 @@ def _write_names(group: h5g.GroupID, attribute: str, names: Iterable[str]) -> No
 def _write_description(group: h5g.GroupID, layer: LayerWeights) -> None:
     """What Keras ignores and a person may look for; names that leave no room for it are longer than any real ones."""
     encoded = _JSON.encode(describe_layer(layer)).encode()
-    if len(encoded) <= _ATTRIBUTE_LIMIT:
+    if len(encoded) <= ATTRIBUTE_LIMIT:
         _write_attribute(group, "caffeconv", np.array(encoded))
 
 
@@ -195,9 +197,7 @@ def _encoded(names: Iterable[str]) -> _Bytes:
 
 
 def _attribute_count(encoded: _Bytes) -> int:
-    """The smallest number of nearly equal parts of which none is over the limit."""
-    per_attribute = _ATTRIBUTE_LIMIT // max(1, encoded.itemsize)
-    return max(1, math.ceil(encoded.size / per_attribute))
+    return attribute_count(encoded.size, encoded.itemsize)
 
 
 def _write_attribute(group: h5g.GroupID, name: str, value: _Bytes) -> None:

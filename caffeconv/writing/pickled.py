@@ -26,6 +26,7 @@ from caffeconv.model import StrPath, whole
 from caffeconv.writing.atomic import replacing
 from caffeconv.writing.offsets import writes_at
 from caffeconv.writing.tiles import Piece, Progress, copy_pieces
+from caffeconv.writing.values import Examine, Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,10 +39,13 @@ _NDARRAY, _FLOAT32 = pickle.BINGET + b"\0", pickle.BINGET + b"\1"  # remembered 
 _STATE_VERSION = pickle.BININT1 + b"\1"
 
 
-def write_pickle(path: StrPath, layers: Sequence[Layer], *, progress: Progress | None = None) -> None:
+def write_pickle(
+    path: StrPath, layers: Sequence[Layer], *, progress: Progress | None = None, examine: Examine | None = None
+) -> None:
     """Write every layer's name, type, blobs, bottoms and tops; blobs in Caffe's order and layout, as float32.
 
-    `progress` takes the number of bytes of weights written so far.
+    `progress` takes the number of bytes of weights written so far, `examine` what was seen of them, before the file
+    takes its place.
 
     Raises WriteError when the file cannot be written; what was at `path` is still there then.
     """
@@ -50,7 +54,11 @@ def write_pickle(path: StrPath, layers: Sequence[Layer], *, progress: Progress |
         write_at = writes_at(file.fileno())
         for offset, text in texts:
             write_at(offset, memoryview(text))
-        copy_pieces(pieces, write_at, progress=progress)
+        seen = copy_pieces(pieces, write_at, progress=progress)
+        if examine is not None:
+            blobs = [(layer.name, number, blob) for layer in layers for number, blob in enumerate(layer.blobs)]
+            named = zip(blobs, seen, strict=True)
+            examine([Written(name, f"blob {number}", blob.array, each) for (name, number, blob), each in named])
 
 
 def _opcodes(layers: Iterable[Layer]) -> tuple[list[tuple[int, bytes]], list[Piece]]:

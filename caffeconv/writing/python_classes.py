@@ -58,6 +58,17 @@ else:  # Keras 2
 
         def max_pool(x, size, strides, padding):
             return tf.nn.max_pool(x, size, strides, padding.upper())
+
+        # What finds boxes, and takes from them.
+        argmax, cumsum, sort = tf.argmax, tf.cumsum, tf.sort
+        ones_like, zeros_like = tf.ones_like, tf.zeros_like
+        while_loop = tf.while_loop
+
+        def argsort(x, axis):
+            return tf.argsort(x, axis, stable=True)
+
+        def take_along_axis(x, indices, axis):
+            return tf.gather(x, indices, axis=axis, batch_dims=axis)
 '''.strip("\n").split("\n")
 
 REGISTER = '@keras.utils.register_keras_serializable("caffeconv")'
@@ -102,11 +113,17 @@ class Weighted(Function):
         return {{**super().get_config(), "arrays": dict(self.shapes)}}
 '''.strip("\n").split("\n")
 
+_ROWS_OF_BOXES = """
+    def compute_output_shape(self, _):
+        return (1, 1, None, 7)
+""".rstrip().split("\n")
+
 OUTPUT_SHAPES = {
     "ReshapeAll": """
     def compute_output_shape(self, _):
         return tuple(None if size == -1 else size for size in self.arguments["shape"])
 """.rstrip().split("\n"),
+    **dict.fromkeys(("DetectionOutput", "YoloDetectionOutput", "Yolov3DetectionOutput"), _ROWS_OF_BOXES),
 }
 """What Keras does not find out for every batch."""
 
@@ -274,6 +291,11 @@ class Unsupported(layers.Layer):
 '''.strip("\n").split("\n")
 
 LOADING = '''
+def text_of(name):
+    """A name as h5py reads it: bytes, or text in files of newer Keras."""
+    return name.decode() if isinstance(name, bytes) else name
+
+
 def load_weights(model, path):
     """Fill the model from a file of weights that caffeconv wrote.
 
@@ -282,7 +304,7 @@ def load_weights(model, path):
     wanted = {layer.name: layer for layer in model.layers if layer.weights}
     with h5py.File(path, "r") as file:
         stored = {
-            name.decode() if isinstance(name, bytes) else name
+            text_of(name)
             for key in file.attrs
             if key.startswith("layer_names")
             for name in file.attrs[key]
@@ -293,8 +315,8 @@ def load_weights(model, path):
                 raise ValueError(f"{path} has no layer {group!r}")
             stored.discard(group)
             arrays = file[group]
-            names = [word.decode() for word in arrays.attrs["weight_names"]]
-            layer.set_weights([arrays[word][()] for word in names])
+            names = [text_of(name) for name in arrays.attrs["weight_names"]]
+            layer.set_weights([arrays[name][()] for name in names])
         left = [name for name in sorted(stored - OTHERS) if len(file[name])]
     if left:
         raise ValueError(f"{path} has weights for layers that the model lacks: {left}")

@@ -56,11 +56,15 @@ def python_source(net: Net, model: Model, stored: Mapping[str, str], weights: st
     weighted = sorted(used & set(WITH_WEIGHTS))
     refused = any(each.node.problem is not None for each in named.values())
     groups = {
-        each.name: stored[each.node.name] for each in named.values() if each.node.weights and not each.node.problem
+        each.name: stored[each.node.name]
+        for each in named.values()
+        if each.node.weights and not each.node.problem and each.node.twin is None
     }
     loaded = set(groups.values())
-    others = [stored[node.name] for node in model.nodes if node.weights and stored[node.name] not in loaded]
-    lines = [*_head(bool(classes or weighted), _imported(classes)), "", *_tables(groups, weights, others)]
+    written = [stored[node.name] for node in model.nodes if node.weights and node.name in stored]
+    others = [name for name in written if name not in loaded] + _groups_of_others(model, stored)
+    images = _TURNED if model.turned else _AS_IN_CAFFE
+    lines = [*_head(bool(classes or weighted), _imported(classes), images), "", *_tables(groups, weights, others)]
     lines += ["", "", *_classes(classes, weighted, refused)]
     lines += [*_build_model(net, model, named), "", "", *texts.LOADING]
     return "\n".join(lines).rstrip() + "\n"
@@ -83,6 +87,13 @@ def _named(model: Model) -> dict[int, _Named]:
     return named
 
 
+def _groups_of_others(model: Model, stored: Mapping[str, str]) -> list[str]:
+    """Layers in the file that have no arrays, but hold the groups of layers that do: `a` beside `a/b`."""
+    above = {name[:place] for name in stored.values() for place, letter in enumerate(name) if letter == "/"}
+    weighted = {node.name for node in model.nodes if node.weights}
+    return [name for layer, name in stored.items() if layer not in weighted and name in above]
+
+
 def _class_name(node: Node) -> str:
     call = node.built or node.call
     return call.class_name if call is not None and node.problem is None else ""
@@ -98,7 +109,17 @@ def _imported(classes: Sequence[str]) -> list[str]:
     return [name for name in ("itertools", "math") if any(f"{name}." in line for line in lines)]
 
 
-def _head(uses_ops: bool, imported: Sequence[str]) -> list[str]:
+_AS_IN_CAFFE = (
+    "Images are (batch, height, width, channels); channels are in Caffe's order, which is",
+    "blue, green, red as a rule.",
+)
+_TURNED = (
+    "Images are (batch, height, width, channels); channels are in the other order than in",
+    "Caffe: red, green, blue as a rule.",
+)
+
+
+def _head(uses_ops: bool, imported: Sequence[str], images: Sequence[str]) -> list[str]:
     lines = [
         '"""A model of Keras, written by caffeconv from a net of Caffe.',
         "",
@@ -106,8 +127,7 @@ def _head(uses_ops: bool, imported: Sequence[str]) -> list[str]:
         "does both and prints the summary. It runs on Keras 3 with any backend, and on Keras 2:",
         "with TensorFlow's tf_keras, set TF_USE_LEGACY_KERAS=1.",
         "",
-        "Images are (batch, height, width, channels); channels are in Caffe's order, which is",
-        "blue, green, red as a rule.",
+        *images,
         '"""',
         "",
         *(f"import {name}" for name in imported),

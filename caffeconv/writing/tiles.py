@@ -19,6 +19,7 @@ Conversion to float32 happens on the way to the output; float32 sources are copi
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import os
@@ -33,7 +34,7 @@ import numpy.typing as npt
 from caffeconv.model import Array, Shape
 from caffeconv.writing.pages import Mapped, find_mapping, reach, release_mappings
 
-__all__ = ["Piece", "Progress", "WriteAt", "copy_pieces"]
+__all__ = ["Piece", "Progress", "Seen", "WriteAt", "copy_pieces"]
 
 Piece: TypeAlias = tuple[Array, int]
 """A view to copy and the byte offset of its first value in the output."""
@@ -58,42 +59,73 @@ _TILE_ROWS = 256
 _READ = 2**11  # bytes side by side from which reading pays
 _SPARSE = 2  # times its own size that a slab must reach over for reading to pay
 _LINE = 64  # bytes of a cache line
+_LOOK = 2**17  # values that are looked at and written at once; the cache holds them
 
 
-def copy_pieces(pieces: Sequence[Piece], write_at: WriteAt, *, progress: Progress | None = None) -> None:
-    """Copy every view, read in C order, as little-endian float32 to its offset.
+@dataclasses.dataclass
+class Seen:
+    """What was seen of a piece's values, as float32, on their way: how many are NaN or infinite, whether all are 0."""
+
+    nan: int = 0
+    infinite: int = 0
+    only_zeros: bool = True
+
+    def look(self, values: _Floats) -> None:
+        """Look at some more of the values, which lie side by side; their scalar product with themselves tells soonest
+        whether anything is odd."""
+        squares = float(values.dot(values))
+        if 0 < squares < math.inf:
+            self.only_zeros = False
+            return
+        self.nan += int(np.isnan(values).sum())
+        self.infinite += int(np.isinf(values).sum())
+        self.only_zeros = self.only_zeros and not values.any()
+
+    def join(self, other: Seen) -> None:
+        """Take over what was seen of other values of the piece."""
+        self.nan += other.nan
+        self.infinite += other.infinite
+        self.only_zeros = self.only_zeros and other.only_zeros
+
+
+def copy_pieces(pieces: Sequence[Piece], write_at: WriteAt, *, progress: Progress | None = None) -> list[Seen]:
+    """Copy every view, read in C order, as little-endian float32 to its offset; what was seen of each on the way.
 
     Raises TypeError for a view of complex or other values that have no float32; what `write_at` raises passes through.
     """
-    done = _copy_small([piece for piece in pieces if piece[0].size <= _SMALL], write_at, progress)
-    _copy_large([piece for piece in pieces if piece[0].size > _SMALL], write_at, progress, done)
+    seen = [Seen() for _ in pieces]
+    both = list(zip(pieces, seen, strict=True))
+    done = _copy_small([each for each in both if each[0][0].size <= _SMALL], write_at, progress)
+    _copy_large([each for each in both if each[0][0].size > _SMALL], write_at, progress, done)
+    return seen
 
 
-def _copy_small(pieces: Sequence[Piece], write_at: WriteAt, report: Progress | None) -> int:
+def _copy_small(pieces: Sequence[tuple[Piece, Seen]], write_at: WriteAt, report: Progress | None) -> int:
     """Copy pieces whole; returns the number of bytes. After each batch, gives back pages and reports."""
     done = 0
     for start in range(0, len(pieces), _BATCH):
         batch = pieces[start : start + _BATCH]
         with np.errstate(all="ignore"):
-            for view, offset in batch:
-                values = view.astype(_OUTPUT, order="C", casting="same_kind", copy=False)
+            for (view, offset), seen in batch:
+                values = view.astype(_OUTPUT, order="C", casting="same_kind", copy=False).reshape(-1)
                 if values.size:
-                    write_at(offset, values.reshape(-1).data.cast("B"))
+                    write_at(offset, values.data.cast("B"))
+                seen.look(values)
                 done += values.nbytes
-        release_mappings(view for view, _ in batch)
+        release_mappings(view for (view, _), _ in batch)
         if report is not None:
             report(done)
     return done
 
 
-def _copy_large(pieces: Sequence[Piece], write_at: WriteAt, progress: Progress | None, done: int) -> None:
+def _copy_large(pieces: Sequence[tuple[Piece, Seen]], write_at: WriteAt, progress: Progress | None, done: int) -> None:
     """Copy pieces slab by slab, by two threads where there is enough to do; `done` bytes were copied before."""
     slabs = _slabs(pieces)
-    room = min(_SLAB, max((view.size for view, _ in pieces), default=0))
+    room = min(_SLAB, max((view.size for (view, _), _ in pieces), default=0))
     lock = threading.Lock()
     failures: list[BaseException] = []
 
-    def take() -> tuple[Array, Shape, int] | None:
+    def take() -> tuple[Array, Shape, int, Seen] | None:
         with lock:
             return None if failures else next(slabs, None)
 
@@ -104,18 +136,19 @@ def _copy_large(pieces: Sequence[Piece], write_at: WriteAt, progress: Progress |
         try:
             with np.errstate(all="ignore"):
                 while (slab := take()) is not None:
-                    source, whole, offset = slab
+                    source, whole, offset, seen = slab
                     target = buffer[: source.size].reshape(source.shape)
                     _fill(target, source, scratch)
-                    _write_runs(target, whole, offset, write_at)
+                    part = _write_runs(target, whole, offset, write_at)
                     with lock:
+                        seen.join(part)
                         done += target.nbytes
                     if report is not None:
                         report(done)
         except BaseException as failure:  # raised again below, in the caller's thread
             failures.append(failure)
 
-    several = sum(view.size for view, _ in pieces) > _SLAB
+    several = sum(view.size for (view, _), _ in pieces) > _SLAB
     helpers = [threading.Thread(target=work, args=(None,)) for _ in range(_WORKERS - 1 if several else 0)]
     for helper in helpers:
         helper.start()
@@ -128,14 +161,14 @@ def _copy_large(pieces: Sequence[Piece], write_at: WriteAt, progress: Progress |
         progress(done)
 
 
-def _slabs(pieces: Iterable[Piece]) -> Iterator[tuple[Array, Shape, int]]:
+def _slabs(pieces: Iterable[tuple[Piece, Seen]]) -> Iterator[tuple[Array, Shape, int, Seen]]:
     """Every slab of every view: the source, the shape of the whole it is cut from, the offset of its first value."""
-    for view, offset in pieces:
+    for (view, offset), seen in pieces:
         merged = _merge_axes(view)
         steps = _row_major_steps(merged.shape)
         for cut in _cuts(merged.shape, _slab_shape(merged.shape, _source_order(merged))):
             first = sum(part.start * step for part, step in zip(cut, steps, strict=True))
-            yield merged[cut], merged.shape, offset + first * _OUTPUT.itemsize
+            yield merged[cut], merged.shape, offset + first * _OUTPUT.itemsize, seen
 
 
 def _merge_axes(view: Array) -> Array:
@@ -278,12 +311,21 @@ def _run_starts(view: Array, run_axes: list[int]) -> npt.NDArray[np.intp]:
     return starts
 
 
-def _write_runs(target: _Floats, whole: Shape, offset: int, write_at: WriteAt) -> None:
-    """Write one slab, in as few runs as its place in the whole array allows."""
+def _write_runs(target: _Floats, whole: Shape, offset: int, write_at: WriteAt) -> Seen:
+    """Write one slab, in as few runs as its place in the whole array allows; what was seen of it.
+
+    A long run is written in parts that the cache still holds once they were looked at.
+    """
+    seen = Seen()
     split = target.ndim - 1
     while split > 0 and target.shape[split] == whole[split]:
         split -= 1
     steps = _row_major_steps(whole)[:split]
     for index in itertools.product(*map(range, target.shape[:split])):
         first = sum(position * step for position, step in zip(index, steps, strict=True))
-        write_at(offset + first * target.itemsize, memoryview(target[index].reshape(-1)).cast("B"))
+        run = target[index].reshape(-1)
+        for start in range(0, run.size, _LOOK):
+            part = run[start : start + _LOOK]
+            seen.look(part)
+            write_at(offset + (first + start) * target.itemsize, memoryview(part).cast("B"))
+    return seen

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from caffeconv.keras.graph import Node
+from caffeconv.keras.graph import Model, Node, needed_nodes
 
-__all__ = ["Names", "keras_names", "model_name"]
+__all__ = ["Names", "all_names", "keras_names", "model_name"]
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """Names that every Keras takes on every backend; PyTorch has none with a dot."""
@@ -34,6 +34,14 @@ def keras_names(nodes: Sequence[Node]) -> list[str]:
     """A name for each node's layer that every Keras takes: Caffe's where it does, and no name twice."""
     names = Names()
     return [names.free(_plain(node.name) or "layer") for node in nodes]
+
+
+def all_names(model: Model) -> list[str]:
+    """Such a name for every node of a graph: those that its outputs are made of have the names of a written model."""
+    order = needed_nodes(model)
+    order += sorted(set(range(len(model.nodes))).difference(order))
+    named = dict(zip(order, keras_names([model.nodes[number] for number in order]), strict=True))
+    return [named[number] for number in range(len(model.nodes))]
 
 
 def model_name(name: str) -> str:

@@ -246,6 +246,9 @@ class TestOptions:
         assert (outcome.status, outcome.err) == (0, "")
         moved = values(2, 12).reshape(2, 3, 2, 2).transpose(2, 3, 1, 0).reshape(12, 2)
         np.testing.assert_array_equal(kernel(tmp_path / "out.h5", "fc"), moved)
+        outcome = caffeconv("--input-shape", "data=?,3,?,?", tmp_path / "open", *files)
+        assert (outcome.status, outcome.err) == (0, "")
+        np.testing.assert_array_equal(kernel(tmp_path / "open.h5", "fc"), moved)
         outcome = caffeconv("--input-shape", "date=1,3,2,2", tmp_path / "other", *files)
         assert outcome.status == 1
         assert outcome.err == 'error: the net has no input "date" to give a shape to; its inputs are: "data"\n'

@@ -67,10 +67,6 @@ def test_what_has_no_form_is_an_error_and_nothing_is_written(tmp_path: Path) -> 
     "option",
     [
         pytest.param(["--backend", "theano"], id="backend"),
-        pytest.param(["--bgr-to-rgb"], id="bgr-to-rgb"),
-        pytest.param(["--complete-batchnorm"], id="complete-batchnorm"),
-        pytest.param(["--fold-batchnorm"], id="fold-batchnorm"),
-        pytest.param(["--skip-unknown"], id="skip-unknown"),
         pytest.param(["--slash", "_"], id="slash"),
         pytest.param(["--rename", "names"], id="rename"),
     ],

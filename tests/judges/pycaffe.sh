@@ -17,4 +17,5 @@ fi
 # The suite runs Keras without oneDNN, as the weakest machine does; here it runs with it, where the CPU has it.
 export TF_ENABLE_ONEDNN_OPTS="${TF_ENABLE_ONEDNN_OPTS:-1}"
 export CAFFECONV_PYCAFFE CAFFECONV_CROSSCHECK="${CAFFECONV_CROSSCHECK:-}"
-exec "$PYTHON" -m pytest tests/judges/test_pycaffe.py tests/judges/test_pycaffe_in_keras.py "$@"
+exec "$PYTHON" -m pytest tests/judges/test_pycaffe.py tests/judges/test_pycaffe_in_keras.py \
+    tests/judges/test_fp16_in_pycaffe.py "$@"

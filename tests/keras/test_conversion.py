@@ -251,12 +251,41 @@ class TestLayersWithoutWeights:
         assert listed(result) == [("data", None, ()), ("x", "Conv2D", ("kernel", "bias"))]
         assert said(result) == ["info x: several layers bear this name; it is listed once"]
 
-    def test_two_namesakes_with_arrays_are_refused(self) -> None:
-        conv = layer_text("x", "Convolution", "data", "c", CONV)
-        net = net_of(DATA + conv, [("x", [values(4, 4, 1, 1), values(4)])])
-        with pytest.raises(MismatchError) as refused:
-            convert(Net("net", (*net.layers, net.layers[1])))
-        assert one_line(refused.value) == ('two layers with weights are both called "x"; rename one in the prototxt')
+    def test_the_second_of_two_namesakes_with_arrays_gets_a_number(self) -> None:
+        """By name Caffe gives weights to the first alone; the second has some where both share their parameters."""
+        shared = CONV + ' param { name: "w" } param { name: "b" }'
+        text = DATA + layer_text("x", "Convolution", "data", "c", shared) + layer_text("x_2", "ReLU", "c", "r")
+        text += layer_text("x", "Convolution", "r", "d", shared)
+        result = convert(net_of(text, [("x", [values(4, 4, 1, 1), values(4)])]))
+        assert listed(result) == [("x", "Conv2D", ("kernel", "bias")), ("x_3", "Conv2D", ("kernel", "bias"))]
+        for name, array in arrays_of(result, "x").items():
+            np.testing.assert_array_equal(array, arrays_of(result, "x_3")[name])
+        assert said(result)[-1] == (
+            'warning x: another layer with weights is called "x", too; this one (Convolution) is "x_3"'
+        )
+
+    def test_namesakes_that_do_not_share_are_refused_where_weights_are_joined(self) -> None:
+        """Which of them the weights in the file are for, nobody can tell."""
+        text = DATA + layer_text("x", "Convolution", "data", "c", CONV) + layer_text("x", "Convolution", "c", "d", CONV)
+        arrays = [values(4, 4, 1, 1), values(4)]
+        with pytest.raises(
+            MismatchError, match="several layers bear this name, and Caffe gives the weights to the first"
+        ):
+            net_of(text, [("x", arrays), ("x", arrays)])
+
+    def test_a_layers_own_name_goes_before_one_that_was_made_up(self) -> None:
+        """An RNN has a second layer for its output part."""
+        text = input_text("data", 3, 2, 4) + input_text("marks", 3, 2)
+        text += layer_text("x", "RNN", "data marks", more="recurrent_param { num_output: 5 }")
+        dense = layer_text("x_output", "InnerProduct", "x", more="inner_product_param { num_output: 2 axis: 2 }")
+        result = convert(filled(text + dense))
+        assert [(name, kind) for name, kind, _ in listed(result)] == [
+            ("x", "SimpleRNN"), ("x_output_2", "Dense"), ("x_output", "Dense")
+        ]  # fmt: skip
+        assert (
+            'warning x: another layer with weights is called "x_output", too; this one (RNN) is "x_output_2"'
+            in said(result)
+        )
 
 
 class TestUnknownTypes:

@@ -427,7 +427,7 @@ class TestValuesByFeature:
     def test_an_unknown_order_is_a_warning(self, kind: str) -> None:
         text = (
             DATA + layer_text("f", "Flatten", "data")
-            + layer_text("x", "Filter", "f f")  # not in Keras
+            + layer_text("x", "Quantization", "f")  # not in Keras
             + layer_text("it", kind, "x")
         )  # fmt: skip
         result = convert(filled(text))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from caffeconv.catalogue import LAYER_TYPES
 from caffeconv.errors import MismatchError
 from tests.support.net_builder import input_text, layer_text, net_of, one_line, values
 
@@ -222,6 +223,19 @@ class TestMissing:
 
     def test_other_names_do_not_help(self) -> None:
         assert "conv2 (Convolution) has no weights" in refusal(self.TEXT, self.WEIGHTS, allow_missing=["conv1"])
+
+    @pytest.mark.parametrize("bottoms", ["", "conv1", "conv1 conv1"])
+    @pytest.mark.parametrize("kind", [name for name, each in LAYER_TYPES.items() if each.blobs == "some"])
+    def test_what_has_some_misses_them_whatever_their_shapes(self, kind: str, bottoms: str) -> None:
+        text = DATA + layer_text("conv1", "Convolution", "data", more=CONV) + layer_text("odd", kind, bottoms)
+        assert f"odd ({kind}) has no weights in the caffemodel" in refusal(text, self.WEIGHTS)
+        net = net_of(text, [self.WEIGHTS], allow_missing=["odd"])
+        assert f"warning odd: {kind} without weights in the caffemodel; left out" in notes(net)
+
+    @pytest.mark.parametrize("kind", ["Convolution", "InnerProduct", "BatchNorm", "PReLU"])
+    def test_so_does_what_has_no_bottoms(self, kind: str) -> None:
+        text = DATA + layer_text("conv1", "Convolution", "data", more=CONV) + layer_text("odd", kind)
+        assert f"odd ({kind}) has no weights in the caffemodel" in refusal(text, self.WEIGHTS)
 
     def test_a_name_of_no_layer_is_refused(self) -> None:
         assert refusal(self.TEXT, self.WEIGHTS, allow_missing=["conv2", "covn1"]) == (

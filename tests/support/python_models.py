@@ -13,7 +13,7 @@ import numpy as np
 from caffeconv.keras.adjust.renaming import rename_layers
 from caffeconv.keras.assembling import assembled
 from caffeconv.keras.building import Options
-from caffeconv.keras.conversion import convert
+from caffeconv.keras.conversion import convert, model_of, result_of
 from caffeconv.keras.graph import Held, Model, Value, needed_nodes
 from caffeconv.model import Array, Net
 from caffeconv.writing.keras_h5 import write_keras_h5
@@ -70,14 +70,17 @@ class Written:
         ]
 
 
-def written(net: Net, folder: Path, choose: Callable[[Net, Model], Outputs] | None = None) -> Written:
+def written(
+    net: Net, folder: Path, choose: Callable[[Net, Model], Outputs] | None = None, options: Options | None = None
+) -> Written:
     """The files for a net; `choose` says what the model gives, if not what nobody reads."""
-    model = assembled(net, Options())
+    options = options or Options()
+    model = model_of(net, options)
     if choose is not None:
         model = replace(model, outputs=choose(net, model))
     folder.mkdir(exist_ok=True, parents=True)
     path = folder / "out.py"
-    before = convert(net)
+    before = result_of(model, net, options, False)
     after = rename_layers(before)
     stored = {old.name: new.name for old, new in zip(before.layers, after.layers, strict=True)}
     layers = after.layers

@@ -319,16 +319,36 @@ ARRAYS: dict[str, dict[str, tuple[int, ...]]] = {
     "ScaleWhole": {"scale": (1,)},
 }
 """Of the classes with weights, in load order."""
-NOT_IN_ARCHIVES = {"ROIPooling"}
+SSD = {
+    "num_classes": 2,
+    "share_location": True,
+    "background_label_id": 0,
+    "code_type": "CORNER",
+    "variance_encoded_in_target": False,
+    "confidence_threshold": 0.1,
+    "nms_threshold": 0.3,
+    "eta": 1.0,
+    "top_k": 5,
+    "keep_top_k": 5,
+}
+YOLO = {"anchors": (((0.5, 0.5),),), "num_classes": 1, "confidence_threshold": 0.1, "nms_threshold": 0.3}
+NOT_IN_ARCHIVES: dict[str, tuple[dict[str, Any], list[tuple[int, ...]]]] = {
+    "DetectionOutput": (SSD, [(2, 8), (2, 4), (1, 2, 8)]),
+    "PSROIPooling": ({"group_size": 2, "spatial_scale": 1.0}, [MAPS, (3, 5)]),
+    "ROIAlign": ({"pooled_h": 2, "pooled_w": 2, "spatial_scale": 1.0, "sampling_ratio": 2}, [MAPS, (3, 5)]),
+    "ROIPooling": ({"pooled_h": 2, "pooled_w": 2, "spatial_scale": 1.0}, [MAPS, (3, 5)]),
+    "YoloDetectionOutput": (YOLO, [(2, 3, 3, 6)]),
+    "Yolov3DetectionOutput": (YOLO, [(2, 3, 3, 6)]),
+}
 
 
 class TestFunctions:
     def test_each_has_a_case(self) -> None:
-        assert {str(case.values[0]) for case in FUNCTIONS} == set(CLASSES) - NOT_IN_ARCHIVES
+        assert {str(case.values[0]) for case in FUNCTIONS} == set(CLASSES) - set(NOT_IN_ARCHIVES)
 
-    def test_what_takes_parts_of_a_batch_is_refused(self, tmp_path: Path) -> None:
-        arguments = {"pooled_h": 2, "pooled_w": 2, "spatial_scale": 1.0}
-        net, model = single("ROIPooling", arguments, [MAPS, (3, 5)])
+    @pytest.mark.parametrize("class_name", NOT_IN_ARCHIVES)
+    def test_what_takes_parts_of_a_batch_is_refused(self, class_name: str, tmp_path: Path) -> None:
+        net, model = single(class_name, *NOT_IN_ARCHIVES[class_name])
         with pytest.raises(UnsupportedError, match="a part of a batch; use --format py"):
             write_keras_archive(tmp_path / "out.keras", net, model)
         assert list(tmp_path.iterdir()) == []

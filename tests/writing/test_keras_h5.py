@@ -164,6 +164,15 @@ def test_a_group_says_what_its_keras_layer_must_be(tmp_path: Path) -> None:
     assert (says["before"], says["after"]) == ([{"class_name": "Flatten", "arguments": {}}], [])
 
 
+def test_a_description_is_json_for_every_reader(tmp_path: Path) -> None:
+    odd = KerasCall("ReLU", (("negative_slope", float("nan")), ("max_value", float("inf"))))
+    write_keras_h5(tmp_path / "net.h5", [dataclasses.replace(layer("a"), keras=odd, origins=("a\ud800",))])
+    with h5py.File(tmp_path / "net.h5", "r") as file:
+        says = json.loads(file["a"].attrs["caffeconv"].decode(), parse_constant=pytest.fail)
+    assert says["keras"]["arguments"] == {"negative_slope": "NaN", "max_value": "Infinity"}
+    assert says["caffe_layers"] == ["a\\ud800"]
+
+
 def test_a_description_that_has_no_room_is_left_out(tmp_path: Path) -> None:
     name = "x" * 33000
     write_keras_h5(tmp_path / "net.h5", [layer(name, weight("kernel", 1))])

@@ -291,6 +291,17 @@ class TestLoadWeights:
         with h5py.File(made.weights) as file:
             return [name.decode() for name in file.attrs["layer_names"] if len(file[name])]
 
+    def test_a_file_that_a_newer_keras_saved_loads(self, made: Written) -> None:
+        """Its names are text, where ours are bytes."""
+        with h5py.File(made.weights, "r+") as file:
+            for each in (file, *(file[name] for name in self.stored(made))):
+                for key, names in list(each.attrs.items()):
+                    if key in ("layer_names", "weight_names"):
+                        del each.attrs[key]
+                        each.attrs[key] = [name.decode() for name in names]
+            assert isinstance(file.attrs["layer_names"][0], str)
+        self.load(made)
+
     def test_a_layer_is_missing_in_the_file(self, made: Written) -> None:
         gone = self.stored(made)[1]
         with h5py.File(made.weights, "r+") as file:

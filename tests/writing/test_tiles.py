@@ -278,3 +278,24 @@ def test_a_mapped_file_that_shrinks_is_an_error(tmp_path: Any) -> None:
         file.truncate(2**19 + 5)
         with pytest.raises(ParseError, match="became shorter"):
             copied(view)
+
+
+@pytest.mark.parametrize("dtype", ["<f4", "<f8", "<f2"])
+@pytest.mark.parametrize("size", [64, 2**15])
+def test_odd_values_are_seen_wherever_they_lie(dtype: str, size: int) -> None:
+    """In pieces that are copied whole, and in slabs of two threads."""
+    sound, odd, zeros = (np.ones((size, 5), dtype) for _ in range(3))
+    zeros[:] = 0
+    odd[[0, -1], [0, 4]] = np.nan
+    odd[size // 2] = np.inf
+    pieces = [(each.T, 0) for each in (sound, odd, zeros, np.zeros((3, 0), dtype))]
+    with limits(slab=2**10, window=2**20, tile=64):
+        seen = tiles.copy_pieces(pieces, lambda offset, data: None)
+    assert [(each.nan, each.infinite, each.only_zeros) for each in seen] == [
+        (0, 0, False), (2, 5, False), (0, 0, True), (0, 0, True)
+    ]  # fmt: skip
+
+
+def test_values_whose_squares_overflow_or_vanish_are_not_odd() -> None:
+    seen = tiles.copy_pieces([(np.full(9, value, "<f4"), 0) for value in (1e30, 1e-30)], lambda offset, data: None)
+    assert [(each.nan, each.infinite, each.only_zeros) for each in seen] == [(0, 0, False)] * 2

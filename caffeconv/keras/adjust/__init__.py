@@ -1,6 +1,5 @@
-"""What a user may want otherwise in a finished conversion: RGB for BGR, BatchNorms folded away, or complete.
-
-Each takes a result, and the net where it must know who reads whom, and gives another result.
+"""What a user may want otherwise: RGB for BGR, BatchNorms folded away, or complete, each a graph made of another; and
+the names and the backend of finished arrays.
 """
 
 from caffeconv.keras.adjust.colours import bgr_to_rgb

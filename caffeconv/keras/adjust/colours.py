@@ -3,88 +3,127 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from caffeconv.keras.adjust.edits import argument, by_origin, changed_arrays, has_class, replaced
-from caffeconv.keras.rules.table import RULES
-from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Source
+from caffeconv.keras.adjust.edits import Rewriting, argument, changed_arrays, has_class, layer_of
+from caffeconv.keras.graph import Edge, Held, Model, Node
+from caffeconv.model import KerasCall, Net, Note, Weight
 
 __all__ = ["bgr_to_rgb"]
 
 _COLOURS = 3
 
+Way: TypeAlias = Literal["plain", "through", "absorbed"]
+"""A node as it was; one that gives its channels in the order in which it takes them, if they are all turned; one whose
+kernel takes them turned."""
 
-def bgr_to_rgb(result: Result, net: Net) -> Result:
-    """`result` for images whose three channels come in the other order.
+_THROUGH = (
+    "AveragePooling", "CaffeAveragePooling", "CaffeMaxPooling", "Cropping", "GlobalAveragePooling", "GlobalMaxPooling",
+    "MaxPooling", "UpSampling", "WeightedPooling", "ZeroPadding",
+)  # fmt: skip
+"""Classes, by the begin of their names, that treat every channel in the same way, as all of `_BY_VALUE` do."""
+_BY_VALUE = frozenset({
+    "Absolute", "Activation", "Add", "Clip", "Dropout", "ELU", "Exponential", "HardSwish", "Interpolate", "LRN",
+    "LRNWithin", "LeakyReLU", "Logarithm", "MVN", "Maximum", "Minimum", "Multiply", "PadLowest", "Power", "ReLU",
+    "Rescaling", "Subtract", "Swish", "Threshold",
+})  # fmt: skip
+_VECTORS = frozenset({"BatchNormalization", "Normalize", "PReLU"})
+"""Classes with one value a channel in each of their arrays."""
+_NOT_TURNED = (
+    "reads an image, but has no weights that can be turned from BGR to RGB: a model of your own must turn the channels "
+    "back before it, as that of --format py does"
+)
+_BLIND = frozenset({"PriorBox"})
+"""Classes that look at no value of an image."""
+
+
+def bgr_to_rgb(model: Model, net: Net) -> Model:
+    """The graph for images whose three channels come in the other order.
 
     From each input of three channels on, layers that work channel by channel get their arrays turned round, up to
-    and including the convolutions that mix the channels. A warning names whatever cannot be turned.
+    and including the convolutions that mix the channels. Before whatever cannot be turned, the model turns the
+    channels back, and a warning says so, since a file of weights cannot.
     """
-    made = by_origin(result)
-    images = set(_image_inputs(net))
-    changed: dict[str, LayerWeights] = {}
-    notes: list[Note] = []
-    for index, layer in enumerate(net.layers):
-        read = [source in images for source in layer.sources]
-        channels = RULES[layer.type].channels if layer.type in RULES else "mixed"
-        if not any(read) or channels == "unread":
-            continue
-        old = made.get(layer.name)
-        keeps = channels == "kept" and all(read)
-        if keeps and old is None:
-            images.add(Source(index, 0))
-            continue
-        new = None if old is None else _turned_vectors(old) if keeps else _turned_kernel(old)
-        if new is None:
-            notes.append(Note("warning", layer.name, "reads an image, but cannot be turned from BGR to RGB"))
-            continue
-        changed[new.name] = new
-        notes.append(Note("info", layer.name, "turned from BGR to RGB"))
-        if keeps or has_class(new, "DepthwiseConv"):
-            images.add(Source(index, 0))
-    if not notes:
-        notes.append(Note("warning", None, "no layer reads an image of three channels, so nothing is turned to RGB"))
-    return replaced(result, changed, notes)
+    new = Rewriting(model)
+    turned = {value.edge for value in model.inputs if _is_image(value.held)}
+    if not turned:
+        none = Note("warning", None, "no layer reads an image of three channels, so nothing is turned to RGB")
+        return dataclasses.replace(model, notes=(*model.notes, none))
+    ways: dict[int, Way] = {}
+    other_way_round: dict[Edge, Edge] = {}
+    notes: dict[Note, None] = {}
+    for number, node in enumerate(model.nodes):
+        ways[number] = way = _way(node, model, turned, ways)
+        if node.twin is not None and node.weights and way != ways[node.twin]:
+            node = dataclasses.replace(node, twin=None)
+        wanted = way != "plain"
+        inputs = [
+            new.edges[edge] if (edge in turned) is wanted else _other_way_round(new, edge, other_way_round)
+            for edge in node.inputs
+        ]
+        if has_class(node, *_BLIND):
+            inputs = [new.edges[edge] for edge in node.inputs]
+        elif not wanted and any(edge in turned for edge in node.inputs):
+            notes[Note("warning", layer_of(net, node), _NOT_TURNED)] = None
+        if wanted and node.weights:
+            node = dataclasses.replace(node, weights=_turned_weights(node, way))
+            notes[Note("info", layer_of(net, node), "turned from BGR to RGB")] = None
+        new.take(number, node, inputs)
+        if way == "through":
+            turned.add(Edge(number))
+    given = [value.edge for _, value in model.outputs if value.edge in turned]
+    outputs = {edge: _other_way_round(new, edge, other_way_round) for edge in given}
+    return dataclasses.replace(new.finished(list(notes), outputs=outputs), turned=True)
 
 
-def _image_inputs(net: Net) -> list[Source]:
-    """What layers without bottoms make: three channels or, in an unknown shape, what a convolution takes for that."""
-    readers = net.readers()
-    return [
-        Source(index, top)
-        for index, layer in enumerate(net.layers)
-        if not layer.bottoms and not layer.blobs
-        for top, shape in enumerate(layer.top_shapes)
-        if (shape is not None and len(shape) > 3 and shape[1] == _COLOURS)
-        or (shape is None and any(_takes_three(net.layers[reader]) for reader in readers.get(Source(index, top), ())))
-    ]
+def _is_image(held: Held) -> bool:
+    shape = held.shape
+    return held.layout == "last" and shape is not None and len(shape) > 3 and shape[1] == _COLOURS
 
 
-def _takes_three(layer: Layer) -> bool:
-    return layer.type == "Convolution" and bool(layer.blobs) and layer.blobs[0].shape[1:2] == (_COLOURS,)
+def _other_way_round(new: Rewriting, edge: Edge, known: dict[Edge, Edge]) -> Edge:
+    """What an edge of the old graph became, with its channels in the other order."""
+    if edge not in known:
+        name = f"{new.model.nodes[edge.node].name}_turned"
+        known[edge] = new.add(Node(name, KerasCall("Flip", (("axis", -1),)), (new.edges[edge],), part="glue"))
+    return known[edge]
 
 
-def _turned_vectors(layer: LayerWeights) -> LayerWeights | None:
-    """Arrays of one value a channel, channels last, or of one for all."""
-    if layer.keras is None or layer.before or argument(layer, "axis") is not None:
-        return None
-    return _turned(layer, {weight.name: -1 for weight in layer.weights})
+def _way(node: Node, model: Model, turned: set[Edge], ways: Mapping[int, Way]) -> Way:
+    """How a node takes its inputs; one that calls a layer again, without arrays of its own, as that layer does."""
+    if node.twin is not None and not node.weights:
+        return ways[node.twin]
+    if not node.inputs or node.problem is not None or not all(edge in turned for edge in node.inputs):
+        return "plain"
+    if not node.weights:
+        return "through" if has_class(node, *_THROUGH) or _class_name(node) in _BY_VALUE else "plain"
+    kernel = node.weights[0]
+    if _class_name(node) in _VECTORS:
+        return "through" if argument(node, "axis") is None else "plain"
+    if has_class(node, "DepthwiseConv"):
+        return "through" if kernel.shape[-1] == 1 else "plain"
+    return "absorbed" if has_class(node, "Conv") and kernel.shape[_inputs_axis(node)] == _COLOURS else "plain"
 
 
-def _turned_kernel(layer: LayerWeights) -> LayerWeights | None:
-    """The kernel of a convolution along its inputs; of one that works channel by channel, its bias as well."""
-    kernel = layer.weights[0]
-    if has_class(layer, "DepthwiseConv"):
-        return _turned(layer, {kernel.name: -2, "bias": -1}) if kernel.shape[-1] == 1 else None
-    transposed = layer.keras is not None and layer.keras.class_name.endswith("Transpose")
-    inputs = -1 if transposed else -2
-    if not has_class(layer, "Conv") or kernel.shape[inputs] != _COLOURS:
-        return None
-    return _turned(layer, {kernel.name: inputs})
+def _class_name(node: Node) -> str:
+    return "" if node.call is None else node.call.class_name
 
 
-def _turned(layer: LayerWeights, axes: Mapping[str, int]) -> LayerWeights:
-    changes = {name: (lambda array, axis=axis: np.flip(array, axis)) for name, axis in axes.items()}
-    return dataclasses.replace(layer, weights=changed_arrays(layer, changes))
+def _inputs_axis(node: Node) -> int:
+    """Of the kernel of a convolution."""
+    return -1 if _class_name(node).endswith("Transpose") else -2
+
+
+def _turned_weights(node: Node, way: Way) -> tuple[Weight, ...]:
+    """The kernel of a convolution along its inputs; what goes channel by channel, along the channels."""
+    if way == "absorbed":
+        axes = {node.weights[0].name: _inputs_axis(node)}
+    elif has_class(node, "DepthwiseConv"):
+        axes = {node.weights[0].name: -2, "bias": -1}
+    else:
+        axes = {weight.name: -1 for weight in node.weights}
+    return changed_arrays(node, {name: functools.partial(np.flip, axis=axis) for name, axis in axes.items()})

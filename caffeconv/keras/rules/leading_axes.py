@@ -11,7 +11,13 @@ from caffeconv.keras.rules.learning import learned
 from caffeconv.keras.rules.record import Rule
 from caffeconv.model import whole
 
-__all__ = ["apart", "behind_axis", "can_be_joined", "joined"]
+__all__ = ["apart", "axis_of_channels", "behind_axis", "can_be_joined", "joined"]
+
+
+def axis_of_channels(site: Site) -> int:
+    """Where a convolution has its channels, counted from the front if the rank of its bottom is known."""
+    axis, rank = site.layer.param.convolution_param.axis, site.inputs[0].held.rank
+    return axis + rank if axis < 0 and rank is not None else axis
 
 
 def behind_axis(site: Site, rule: Rule, axis: int) -> Sequence[Value]:

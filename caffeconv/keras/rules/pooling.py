@@ -62,7 +62,10 @@ def _maps_pooled(site: Site) -> Sequence[Value]:
         if param.pool == _STOCHASTIC:
             return _whole_maps_weighted(site, value)
         return (Value(site.call(f"Global{name}Pooling{rank - 2}D", value.edge, keepdims=True), held),)
-    windows = pooling_windows(param, (1,) * (rank - 2))
+    try:
+        windows = pooling_windows(param, (1,) * (rank - 2))
+    except ValueError as error:  # a fork's own words for the window of maps whose shape is not known
+        return site.unsupported(f"its window is not known: {error}", layout="last")
     if any(window.same for window in windows):
         return _pooled_as_tensorflow(site, value, name, windows, held)
     edge = _pooled(site, value, param.pool, windows, _rounds_up(param))

@@ -65,7 +65,8 @@ def test_what_cannot_be_turned_is_named(tmp_path: Path) -> None:
     text = 'layer { name: "it" type: "InnerProduct" bottom: "data" top: "it" inner_product_param { num_output: 2 } }'
     result = convert(small_net(tmp_path, (1, 3, 2, 2), text, {"it": arrays((2, 12), (2,))}), bgr_to_rgb=True)
     assert [str(note) for note in result.notes if note.level == "warning"] == [
-        "it: reads an image, but cannot be turned from BGR to RGB"
+        "it: reads an image, but has no weights that can be turned from BGR to RGB: a model of your own must turn the "
+        "channels back before it, as that of --format py does"
     ]
 
 

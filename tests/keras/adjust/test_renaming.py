@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from caffeconv.errors import MismatchError
 from caffeconv.keras.adjust.renaming import rename_layers
-from caffeconv.model import LayerWeights, Note, Result
+from caffeconv.model import LayerWeights, Note, Result, Weight
 from tests.support.net_builder import one_line
 
 
@@ -85,10 +86,50 @@ class TestEmptyParts:
         renamed = rename_layers(result_of("/a", "a"), {"/a": "b"})
         assert (names_of(renamed), [note.level for note in renamed.notes]) == (["b", "a"], ["info"])
 
-    def test_collisions_are_refused(self) -> None:
-        with pytest.raises(MismatchError, match='layers "a" and "/a" would both be called "a"'):
-            rename_layers(result_of("a", "/a"))
+    def test_a_name_that_is_right_keeps_it(self) -> None:
+        assert names_of(rename_layers(result_of("/a", "a", "a_2", "a/"))) == ["a_3", "a", "a_2", "a_4"]
 
-    def test_a_name_of_slashes_alone_is_refused(self) -> None:
-        with pytest.raises(MismatchError, match='layer "//" would get an empty name'):
-            rename_layers(result_of("//"))
+    def test_the_name_that_a_layer_gets_is_told(self) -> None:
+        renamed = rename_layers(result_of("/a", "a/"))
+        assert renamed.notes == (
+            Note("info", "/a", 'called "a" in the output'),
+            Note("info", "a/", 'called "a_2" in the output'),
+            Note("warning", None, 'slashes that no Keras layer can have are left out of names: "/a" -> "a"'),
+            Note(
+                "warning", None, 'names that no file of weights can hold beside the others are changed: "a/" -> "a_2"'
+            ),
+        )
+
+    def test_a_name_of_slashes_alone(self) -> None:
+        assert names_of(rename_layers(result_of("//", "", "layer"))) == ["layer_2", "layer_3", "layer"]
+
+    def test_a_replaced_slash_goes_before_a_name_that_gives_way(self) -> None:
+        assert names_of(rename_layers(result_of("/a/b", "a_b", "a//b"), slash="_")) == ["a_b_2", "a_b", "a_b_3"]
+
+    def test_a_given_name_goes_before_a_name_that_gives_way(self) -> None:
+        assert names_of(rename_layers(result_of("/b", "a"), {"a": "b"})) == ["b_2", "b"]
+
+    def test_a_given_name_that_is_another_layers_is_refused(self) -> None:
+        with pytest.raises(MismatchError, match='layers "/b" and "b" would both be called "b"'):
+            rename_layers(result_of("/b", "b"), {"/b": "b"})
+
+
+class TestPlaces:
+    """A group cannot lie where another layer has an array."""
+
+    @staticmethod
+    def renamed(*names: str, given: dict[str, str] | None = None) -> list[str]:
+        arrays = (Weight("kernel", np.zeros(1), (1,)),)
+        layers = tuple(LayerWeights(name, "Convolution", (name,), arrays) for name in names)
+        return names_of(rename_layers(Result(layers), given))
+
+    def test_the_deeper_one_gets_another_name(self) -> None:
+        assert self.renamed("a", "a/a/kernel:0") == ["a", "a_a_kernel:0"]
+        assert self.renamed("a/a/kernel:0/b", "a", "a_a_kernel:0_b") == ["a_a_kernel:0_b_2", "a", "a_a_kernel:0_b"]
+
+    def test_names_in_names_stay(self) -> None:
+        assert self.renamed("a", "a/a", "a/kernel", "a/b/c") == ["a", "a/a", "a/kernel", "a/b/c"]
+
+    def test_a_given_name_stays(self) -> None:
+        """The writer refuses it."""
+        assert self.renamed("a", "b", given={"b": "a/a/kernel:0"}) == ["a", "a/a/kernel:0"]

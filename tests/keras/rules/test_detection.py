@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -12,7 +13,9 @@ from caffeconv.keras.assembling import assembled
 from caffeconv.keras.building import Options
 from caffeconv.model import Array
 from tests.support.graph_runs import computed, outputs
+from tests.support.naive_detection import position_sensitive_means, region_points, rounded
 from tests.support.net_builder import input_text, layer_text, net_of
+from tests.support.python_models import KERAS, using, written
 
 REGIONS: Array = np.array([
     [0, 0, 0, 30, 40],
@@ -28,11 +31,6 @@ def of(keras: ModuleType, text: str, **given: Array) -> Array:
     model = assembled(net_of(text), Options())
     (result,) = outputs(model, computed(keras, model, given)).values()
     return result
-
-
-def rounded(value: float) -> int:
-    """As C rounds: halves away from 0."""
-    return int(math.copysign(math.floor(abs(value) + 0.5), value))
 
 
 def bins(begin: int, end: int, parts: int, size: int) -> list[slice]:
@@ -65,6 +63,58 @@ def test_pools_regions(keras: ModuleType, height: int, width: int, scale: float)
     np.testing.assert_array_equal(found, wanted)
 
 
+SMALL_MAPS: Array = np.random.default_rng(1).normal(-3, 1, (2, 18, 11, 9)).astype("f4")
+MORE_REGIONS: Array = np.concatenate([REGIONS, np.array([
+    [0, 8.5, 24.5, 72, 90.5],
+    [1, -401.3, -303.9, 907.8, 702.4],
+    [1, 90, 80, 10, 20],
+    [0, 143, 175, 144, 176],
+], "f4")])  # fmt: skip
+"""Also one with halves, one around all, one turned inside out, and one in the last corner."""
+
+
+@pytest.mark.parametrize(("parts", "outputs"), [(3, 2), (1, 18)])
+@pytest.mark.parametrize("scale", [1 / 16, 0.125])
+def test_pools_regions_by_position(keras: ModuleType, parts: int, outputs: int, scale: float) -> None:
+    param = f"psroi_pooling_param {{ output_dim: {outputs} group_size: {parts} spatial_scale: {scale} }}"
+    text = input_text("data", *SMALL_MAPS.shape) + input_text("rois", *MORE_REGIONS.shape)
+    text += layer_text("it", "PSROIPooling", "data rois", more=param)
+    found = of(keras, text, data=SMALL_MAPS, rois=MORE_REGIONS)
+    wanted = position_sensitive_means(SMALL_MAPS, MORE_REGIONS, outputs, parts, scale)
+    assert (wanted == 0).any()
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("ratio", [0, 1, 2, 5])
+@pytest.mark.parametrize(("height", "width", "scale"), [(2, 3, 1 / 16), (1, 1, 0.125), (7, 7, 0.25)])
+def test_takes_points_of_regions(keras: ModuleType, height: int, width: int, scale: float, ratio: int) -> None:
+    param = f"pooled_h: {height} pooled_w: {width} spatial_scale: {scale} sampling_ratio: {ratio}"
+    text = input_text("data", *SMALL_MAPS.shape) + input_text("rois", *MORE_REGIONS.shape)
+    text += layer_text("it", "ROIAlign", "data rois", more=f"roi_align_param {{ {param} }}")
+    found = of(keras, text, data=SMALL_MAPS, rois=MORE_REGIONS)
+    wanted = region_points(SMALL_MAPS, MORE_REGIONS, height, width, scale, ratio)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("keras_name", KERAS)
+def test_compiled_it_divides_as_caffe(keras_name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Compilers would multiply with 1/7, and a part of 3/7 · 7 pixels then ends a pixel later."""
+    using(monkeypatch, keras_name)
+    lengths = np.arange(2, 12, dtype="f4")
+    zeros = np.zeros_like(lengths)
+    regions = np.stack([zeros, zeros, zeros, lengths, lengths], axis=1)
+    x = np.random.default_rng(2).normal(0, 1, (len(regions), 49, 14, 14)).astype("f4")
+    text = input_text("data", *x.shape) + input_text("rois", *regions.shape)
+    text += layer_text("max", "ROIPooling", "data rois", more="roi_pooling_param { pooled_h: 7 pooled_w: 7 }")
+    param = "psroi_pooling_param { output_dim: 1 group_size: 7 spatial_scale: 1 }"
+    text += layer_text("mean", "PSROIPooling", "data rois", more=param)
+    model = written(net_of(text), tmp_path).filled()
+    largest, means = model.predict([np.moveaxis(x, 1, -1), regions], verbose=0)
+    np.testing.assert_array_equal(np.moveaxis(largest, -1, 1), pooled_regions(x, regions, 7, 7, 1))
+    wanted = position_sensitive_means(x, regions, 1, 7, 1)
+    np.testing.assert_allclose(np.moveaxis(means, -1, 1), wanted, rtol=1e-5, atol=1e-5)
+
+
 IMAGE = np.zeros((2, 3, 60, 80), "f4")
 MAPS = np.zeros((2, 4, 3, 4), "f4")
 
@@ -75,6 +125,7 @@ SIZES = {
         [(20, 20), (30, 30), (20 / 2**0.5, 20 * 2**0.5), (20 * 2**0.5, 20 / 2**0.5)],
     ),
     "not_flipped": ("min_size: 20 aspect_ratio: 4 flip: false", [(20, 20), (10, 40)]),
+    "cut": ("min_size: 20.9 max_size: 45.9 aspect_ratio: 4 flip: false", [(20, 20), (30, 30), (10, 40)]),
     "of_two": ("min_size: 10 min_size: 20 max_size: 40 max_size: 45", [(10, 10), (20, 20), (20, 20), (30, 30)]),
 }
 PLACES = {
@@ -117,6 +168,16 @@ def test_makes_priors(keras: ModuleType, size: str, place: str) -> None:
     np.testing.assert_allclose(of(keras, text, data=IMAGE), wanted, rtol=0, atol=1e-6)
 
 
+def test_says_that_sizes_are_cut() -> None:
+    text = input_text("data", *IMAGE.shape) + input_text("maps", *MAPS.shape)
+    notes = {
+        size: [note.level for note in assembled(net_of(text + prior), Options()).notes if note.layer == "it"]
+        for size in ("20", "20.9")
+        for prior in [layer_text("it", "PriorBox", "maps data", more=f"prior_box_param {{ min_size: {size} }}")]
+    }
+    assert notes == {"20": [], "20.9": ["warning"]}
+
+
 def test_makes_clustered_priors(keras: ModuleType) -> None:
     text = input_text("data", *IMAGE.shape) + layer_text(
         "maps", "Pooling", "data", more="pooling_param { kernel_size: 20 stride: 20 }"
@@ -136,10 +197,30 @@ def test_makes_clustered_priors(keras: ModuleType) -> None:
         ("data data", "PriorBox", ""),
         ("data data", "ROIPooling", ""),
         ("data", "ROIPooling", "roi_pooling_param { pooled_h: 1 pooled_w: 1 }"),
+        ("data", "PSROIPooling", "psroi_pooling_param { output_dim: 1 group_size: 1 }"),
+        ("data data", "PSROIPooling", "psroi_pooling_param { output_dim: 3 group_size: 2 }"),
+        ("data data", "PSROIPooling", ""),
+        ("data data", "ROIAlign", "roi_align_param { pooled_h: 1 pooled_w: 1 }"),  # of a fork that nobody knows
+        ("data data", "ROIAlign", ""),
         ("data data data", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
+        ("data data data data data", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
+        ("flat flat flat", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
+        ("fewer flat priors", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
+        ("flat fewer priors", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
+        ("flat four priors", "DetectionOutput", "detection_output_param { num_classes: 2 keep_top_k: 0 }"),
+        ("flat two priors", "DetectionOutput", "detection_output_param { num_classes: 1 }"),
+        ("flat flat priors", "DetectionOutput", ""),
+        ("data", "YoloDetectionOutput", ""),
+        ("data", "YoloDetectionOutput", "yolo_detection_output_param { num_classes: 1 biases: 1 biases: 1 }"),
+        ("square", "YoloDetectionOutput", "yolo_detection_output_param { num_classes: 1 biases: 1 }"),
+        ("square", "YoloDetectionOutput", "yolo_detection_output_param { num_classes: 2 biases: 1 biases: 1 }"),
+        ("square", "Yolov3DetectionOutput", "yolov3_detection_output_param { num_classes: 1 mask: 0 }"),
+        ("square", "Yolov3DetectionOutput", ""),
     ],
 )
 def test_says_what_cannot_be_built(bottoms: str, kind: str, param: str) -> None:
-    text = input_text("data", *IMAGE.shape) + layer_text("it", kind, bottoms, more=param)
+    text = input_text("data", *IMAGE.shape) + input_text("flat", 2, 8) + input_text("priors", 1, 2, 8)
+    text += input_text("two", 2, 2) + input_text("four", 2, 4) + input_text("fewer", 2, 3)
+    text += input_text("square", 1, 6, 3, 3) + layer_text("it", kind, bottoms, more=param)
     (node,) = (node for node in assembled(net_of(text), Options()).nodes if node.name == "it")
     assert node.call is None or node.problem is not None

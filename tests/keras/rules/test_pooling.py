@@ -253,3 +253,9 @@ def test_real_caffes_sizes_of_more_nets() -> None:
             assert pooled_sizes(sizes, *window, param.round_mode == 0) == layer["tops"][0][1][2:], path
             seen += 1
     assert seen > 10
+
+
+def test_a_window_that_is_not_known_is_no_reason_to_stop() -> None:
+    """A fork gives it in words of its own, over maps of a shape that only its own data layer knows."""
+    model = assembled(net_of(layer_text("pool", "Pooling", "x", more="pooling_param { pool: MAX }")), Options())
+    assert problems(model) == ["its window is not known: kernel_size is not given"]
