@@ -13,7 +13,7 @@ from caffeconv.keras.building import Site
 from caffeconv.keras.graph import Held, Value
 from caffeconv.keras.rules.arrays import convolution_kernel, depthwise_kernel, dilated_kernel, grouped_to_dense, vector
 from caffeconv.keras.rules.fixed_points import folded_and_rounded, is_enabled
-from caffeconv.keras.rules.leading_axes import apart, behind_axis, can_be_joined, joined
+from caffeconv.keras.rules.leading_axes import apart, axis_of_channels, behind_axis, can_be_joined, joined
 from caffeconv.keras.rules.learning import as_stored, learned
 from caffeconv.keras.rules.operands import bottom_shape, channel_count, check_size, take
 from caffeconv.keras.rules.record import Context, Parts, Rule, channels_last
@@ -276,22 +276,17 @@ def _axis_notes(layer: Layer) -> tuple[str, ...]:
 
 def _each(site: Site) -> Sequence[Value]:
     """Every bottom gives a top; behind another axis than the batch, the axes before it are one more batch."""
-    rule, axis = ROWS[LAYER_TYPES[site.layer.type].like or site.layer.type], _channels_at(site)
-    values = learned(dataclasses.replace(site, each_bottom=True), rule) if axis == 1 else behind_axis(site, rule, axis)
-    if not site.layer.param.convolution_param.relu:
-        return values
-    site.warn("its relu is set: a ReLU must stand behind it in a model of your own, as in that of --format py")
-    return [Value(site.call("ReLU", value.edge, part="after", name="relu"), value.held) for value in values]
-
-
-def _channels_at(site: Site) -> int:
-    axis, rank = site.layer.param.convolution_param.axis, site.inputs[0].held.rank
-    return axis + rank if axis < 0 and rank is not None else axis
+    rule, axis = ROWS[LAYER_TYPES[site.layer.type].like or site.layer.type], axis_of_channels(site)
+    values = behind_axis(site, rule, axis) if axis != 1 else learned(dataclasses.replace(site, each_bottom=True), rule)
+    if site.layer.param.convolution_param.relu:  # Intel's fork
+        site.warn("its relu is set: a ReLU must stand behind it in a model of your own, as in that of --format py")
+        return [Value(site.call("ReLU", value.edge, part="after", name="relu"), value.held) for value in values]
+    return values
 
 
 def _im2col(site: Site) -> Sequence[Value]:
     """Every window as a column (`im2col.cpp`)."""
-    axis = _channels_at(site)
+    axis = axis_of_channels(site)
     if not all(axis >= 0 and can_be_joined(site, number, axis) for number in range(len(site.inputs))):
         return site.unsupported("the size of its bottom is not known: give --input-shape")
     made = []

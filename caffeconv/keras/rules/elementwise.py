@@ -221,7 +221,9 @@ ROWS = {
         held=kept_held, build=_scaled, along="features", channels="kept",
     ),
     "Axpy": Rule(build=_axpy),
-    "ChannelScale": Rule("[scale]", "a layer of your own", "scale", stored("scale"), build=_scaled_by_channel),
+    "ChannelScale": Rule(
+        "[scale]", "a layer of your own", "scale", stored("scale"), build=_scaled_by_channel, may_lack=True
+    ),
     "EltwiseAffine": Rule(
         "slope, offset", _NORM, "gamma, beta, moving_mean, moving_variance", by_feature(_slope_and_offset),
         held=kept_held, along="features", channels="kept",

@@ -11,7 +11,13 @@ from caffeconv.keras.rules.learning import learned
 from caffeconv.keras.rules.record import Rule
 from caffeconv.model import whole
 
-__all__ = ["apart", "behind_axis", "can_be_joined", "joined"]
+__all__ = ["apart", "axis_of_channels", "behind_axis", "can_be_joined", "joined"]
+
+
+def axis_of_channels(site: Site) -> int:
+    """Where a convolution has its channels, counted from the front if the rank of its bottom is known."""
+    axis, rank = site.layer.param.convolution_param.axis, site.inputs[0].held.rank
+    return axis + rank if axis < 0 and rank is not None else axis
 
 
 def behind_axis(site: Site, rule: Rule, axis: int) -> Sequence[Value]:
@@ -46,7 +52,9 @@ def apart(site: Site, edge: Edge, number: int, axis: int) -> Value:
     lead = (-1, *top[1:axis]) if axis else ()
     edge = site.call("ReshapeAll", edge, part="glue", name="part", shape=(*lead, *top[axis + 1 :], top[axis]))
     last = len(top) - 1
-    return Value(_moved(site, edge, (*range(axis), last, *range(axis, last))), Held("axes", top))
+    edge = _moved(site, edge, (*range(axis), last, *range(axis, last)))
+    site.growing.reordered.add(edge.node)
+    return Value(edge, Held("axes", top))
 
 
 def _moved(site: Site, edge: Edge, axes: Sequence[int]) -> Edge:
