@@ -8,15 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 __all__ = [
-    "CLASSES",
-    "detection_output",
-    "position_sensitive_roi_pooling",
-    "prior_box",
-    "roi_align",
-    "roi_pooling",
-    "yolo_detection_output",
-    "yolov3_detection_output",
-]
+    "CLASSES", "detection_output", "position_sensitive_roi_pooling", "prior_box",
+    "roi_align", "roi_pooling", "yolo_detection_output", "yolov3_detection_output",
+]  # fmt: skip
 
 ops: Any = None
 

@@ -34,7 +34,7 @@ def _prior_box(site: Site) -> Sequence[Value]:
     if min(*ratios, *given[0], *given[1]) <= 0:
         return site.unsupported("sizes and ratios of boxes are above 0")
     if any(size != int(size) for sizes in given for size in sizes):
-        site.warn("its sizes are cut to whole numbers, as in SSD's own Caffe; a few forks do not")
+        site.note("its sizes are cut to whole numbers, as in SSD's own Caffe; a few forks do not")
     sizes: list[tuple[float, float]] = []
     for number, size in enumerate(smallest):
         sizes.append((size, size))

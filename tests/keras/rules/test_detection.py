@@ -175,7 +175,7 @@ def test_says_that_sizes_are_cut() -> None:
         for size in ("20", "20.9")
         for prior in [layer_text("it", "PriorBox", "maps data", more=f"prior_box_param {{ min_size: {size} }}")]
     }
-    assert notes == {"20": [], "20.9": ["warning"]}
+    assert notes == {"20": [], "20.9": ["info"]}
 
 
 def test_makes_clustered_priors(keras: ModuleType) -> None:
