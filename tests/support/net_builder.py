@@ -13,7 +13,7 @@ import numpy.typing as npt
 from google.protobuf import text_format
 
 from caffe_proto import caffe_pb2
-from caffeconv.model import Blob, Net, Shape
+from caffeconv.model import Blob, Net, PartialShape
 from caffeconv.net import State, StoredLayer, build_net, join_weights, keep_layers
 from caffeconv.net.settling import settle_from_blobs
 
@@ -48,7 +48,7 @@ def net_of(
     weights: Weights | None = None,
     *,
     state: State | None = None,
-    input_shapes: Mapping[str, Shape] | None = None,
+    input_shapes: Mapping[str, PartialShape] | None = None,
     allow_missing: Collection[str] = (),
     legacy: bool = False,
 ) -> Net:

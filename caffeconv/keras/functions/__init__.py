@@ -6,8 +6,8 @@ nothing but `ops` (`keras.ops`, or its like, bound by those who compute), `math`
 operators of tensors, and functions of the same file; and their lines are as ruff would have them at 88 columns, too.
 Sources: the files of `src/caffe/layers` of Caffe 1.0, or of the fork that is named.
 
-One file a family of layer types, and `regions`, which several detectors take. A class with weights is in `WEIGHTED`: its function takes them behind the tensors, in
-load order.
+One file a family of layer types, and `regions`, which several detectors take. A class with weights is in
+`WEIGHTED`: its function takes them behind the tensors, in load order.
 """
 
 from __future__ import annotations

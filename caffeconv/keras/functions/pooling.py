@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 __all__ = [
-    "CLASSES", "average_pooling", "max_pooling", "pad_lowest", "pooling_mask", "weighted_pooling", "windows_of",
+    "CLASSES", "average_pooling", "behind_axis", "max_pooling", "pad_lowest", "pooling_mask", "weighted_pooling",
+    "windows_of",
 ]  # fmt: skip
 
 ops: Any = None
@@ -27,6 +28,16 @@ def windows_of(size, kernel, stride, pads, ceil, padded):
     return windows, (windows - 1) * stride + kernel
 
 
+def behind_axis(kernel, stride, after, ceil, padded):
+    """What is put behind an axis of any size, so that just Caffe's windows are whole.
+
+    Rounded up, the last window may stick out by all but one step; where anything is
+    padded, it begins inside the image or the padding before it.
+    """
+    most = after + (stride - 1 if ceil else 0)
+    return min(most, kernel - 1) if padded else most
+
+
 def average_pooling(x, pool_size, strides, pads, ceil):
     """Means over windows, each of as many values as it has in the padded image.
 
@@ -34,6 +45,17 @@ def average_pooling(x, pool_size, strides, pads, ceil):
     """
     counts, widths = 1.0, [(0, 0)]
     padded = any(map(any, pads))
+    if None in x.shape[1:-1]:
+        ends = [(0, 0)]
+        for kernel, stride, (_, after) in zip(pool_size, strides, pads):
+            most = behind_axis(kernel, stride, after, ceil, padded)
+            ends.append((0, max(most - after, 0)))
+        inside = ops.pad(ops.ones_like(x), ((0, 0), *pads, (0, 0)), constant_values=1.0)
+        inside = ops.pad(inside, (*ends, (0, 0)))
+        x = ops.pad(ops.pad(x, ((0, 0), *pads, (0, 0))), (*ends, (0, 0)))
+        shares = ops.average_pool(inside, pool_size, strides=strides, padding="valid")
+        sums = ops.average_pool(x, pool_size, strides=strides, padding="valid")
+        return sums / shares
     for axis, size in enumerate(x.shape[1:-1]):
         kernel, stride, (before, after) = pool_size[axis], strides[axis], pads[axis]
         windows, reach = windows_of(size, kernel, stride, pads[axis], ceil, padded)
@@ -50,12 +72,10 @@ def average_pooling(x, pool_size, strides, pads, ceil):
 
 def max_pooling(x, pool_size, strides, pads, ceil):
     """Maxima over windows, of which the last may stick out of the padded image."""
-    widths = [(0, 0)]
-    padded = any(map(any, pads))
-    for axis, size in enumerate(x.shape[1:-1]):
-        kernel, stride, (before, _) = pool_size[axis], strides[axis], pads[axis]
-        _, reach = windows_of(size, kernel, stride, pads[axis], ceil, padded)
-        widths.append((before, max(reach - size - before, 0)))
+    padded, widths = any(map(any, pads)), [(0, 0)]
+    for kernel, stride, (before, after) in zip(pool_size, strides, pads):
+        most = behind_axis(kernel, stride, after, ceil, padded)
+        widths.append((before, most))
     x = ops.pad(x, (*widths, (0, 0)), constant_values=-3.4028234663852886e38)
     return ops.max_pool(x, pool_size, strides=strides, padding="valid")
 
@@ -88,9 +108,9 @@ def pooling_mask(x, pool_size, strides, pads, ceil):
 
 def weighted_pooling(x, pool_size, strides, ceil):
     """Σx² / Σx over windows, 0 where Σx is not above 0: what stochastic pooling does when it is not trained."""
-    sizes = zip(x.shape[1:-1], pool_size, strides)
-    ends = [windows_of(*each, (0, 0), ceil, False)[1] - each[0] for each in sizes]
-    x = ops.pad(x, ((0, 0), *((0, max(end, 0)) for end in ends), (0, 0)))
+    sizes = zip(pool_size, strides)
+    ends = [(0, behind_axis(*each, 0, ceil, False)) for each in sizes]
+    x = ops.pad(x, ((0, 0), *ends, (0, 0)))
     sums = ops.average_pool(x, pool_size, strides=strides, padding="valid")
     squares = ops.average_pool(x * x, pool_size, strides=strides, padding="valid")
     return ops.where(ops.greater(sums, 0.0), squares / sums, 0.0)
