@@ -55,14 +55,16 @@ lacks_wheels() {
 python=$(find_lowest)
 [ -n "$python" ] || skip "it needs Python $version with venv, and none was found (LOWEST_PYTHON can name one)"
 
-# Whatever decides on the environment: the interpreter, the place of this checkout, and what its setup.cfg asks for.
-made="$("$python" -c 'import sys; print(sys.version, sys.base_prefix)') $PWD $(cksum <setup.cfg)"
+# Whatever decides on the environment: the interpreter, the place of this checkout, what its setup.cfg asks for, and how
+# that is installed here.
+made="$("$python" -c 'import sys; print(sys.version, sys.base_prefix)') $PWD $(cat setup.cfg "$0" | cksum)"
 venv="$CACHE/lowest"
 if [ "$(cat "$venv/made" 2>/dev/null)" != "$made" ]; then
     # shellcheck disable=SC2086
     echo "installing the lowest dependencies into $venv:" $pins
     "$python" -m venv --clear "$venv"
-    echo "$pins" >"$venv/pins"
+    # The lowest rich wants a typing-extensions below 4, with which jsonschema's referencing from 0.36 on does not import.
+    printf '%s\n' "$pins" "referencing<0.36" >"$venv/pins"
     status=0
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary numpy,h5py,protobuf \
         --constraint "$venv/pins" --editable ".[test]" || status=$?

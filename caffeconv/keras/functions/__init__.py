@@ -6,7 +6,7 @@ nothing but `ops` (`keras.ops`, or its like, bound by those who compute), `math`
 operators of tensors, and functions of the same file; and their lines are as ruff would have them at 88 columns, too.
 Sources: the files of `src/caffe/layers` of Caffe 1.0, or of the fork that is named.
 
-One file a family of layer types. A class with weights is in `WEIGHTED`: its function takes them behind the tensors, in
+One file a family of layer types, and `regions`, which several detectors take. A class with weights is in `WEIGHTED`: its function takes them behind the tensors, in
 load order.
 """
 
@@ -29,6 +29,7 @@ from caffeconv.keras.functions import (
     pooling,
     recurrent,
     reduction,
+    regions,
     reshaping,
     slicing,
     upsampling,
@@ -38,7 +39,7 @@ __all__ = ["CLASSES", "WEIGHTED", "bound", "helpers_of"]
 
 _FILES = (
     activation, convolution, data, detection, elementwise, inner_product, normalization, pooling, recurrent, reduction,
-    reshaping, slicing, upsampling,
+    regions, reshaping, slicing, upsampling,
 )  # fmt: skip
 
 WEIGHTED: Mapping[str, Callable[..., Any]] = {

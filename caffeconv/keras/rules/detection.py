@@ -34,7 +34,7 @@ def _prior_box(site: Site) -> Sequence[Value]:
     if min(*ratios, *given[0], *given[1]) <= 0:
         return site.unsupported("sizes and ratios of boxes are above 0")
     if any(size != int(size) for sizes in given for size in sizes):
-        site.warn("its sizes are cut to whole numbers, as in SSD's own Caffe; a few forks do not")
+        site.note("its sizes are cut to whole numbers, as in SSD's own Caffe; a few forks do not")
     sizes: list[tuple[float, float]] = []
     for number, size in enumerate(smallest):
         sizes.append((size, size))
@@ -167,7 +167,7 @@ def _detection_output(site: Site) -> Sequence[Value]:
     values = [site.brought(value, "axes") for value in site.inputs[:3]]
     arguments = _detection_arguments(settings)
     priors, problem = values[2].held.shape or (), ""
-    if len(priors) != 3 or priors[2] is None or any(value.held.layout != "axes" for value in values):
+    if len(priors) != 3 or priors[1] != 2 or priors[2] is None or any(value.held.layout != "axes" for value in values):
         problem = "the order or the number of its priors is not known"
     elif 0 in (arguments["top_k"], arguments["keep_top_k"]):
         problem = "it keeps no boxes"

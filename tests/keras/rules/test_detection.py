@@ -175,7 +175,7 @@ def test_says_that_sizes_are_cut() -> None:
         for size in ("20", "20.9")
         for prior in [layer_text("it", "PriorBox", "maps data", more=f"prior_box_param {{ min_size: {size} }}")]
     }
-    assert notes == {"20": [], "20.9": ["warning"]}
+    assert notes == {"20": [], "20.9": ["info"]}
 
 
 def test_makes_clustered_priors(keras: ModuleType) -> None:
@@ -203,8 +203,10 @@ def test_makes_clustered_priors(keras: ModuleType) -> None:
         ("data data", "ROIAlign", "roi_align_param { pooled_h: 1 pooled_w: 1 }"),  # of a fork that nobody knows
         ("data data", "ROIAlign", ""),
         ("data data data", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
-        ("data data data data data", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
+        ("flat four priors four flat", "DetectionOutput", "detection_output_param { num_classes: 2 }"),  # RefineDet's
         ("flat flat flat", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
+        ("flat four square", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
+        ("flat four bare", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
         ("fewer flat priors", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
         ("flat fewer priors", "DetectionOutput", "detection_output_param { num_classes: 2 }"),
         ("flat four priors", "DetectionOutput", "detection_output_param { num_classes: 2 keep_top_k: 0 }"),
@@ -212,6 +214,8 @@ def test_makes_clustered_priors(keras: ModuleType) -> None:
         ("flat flat priors", "DetectionOutput", ""),
         ("data", "YoloDetectionOutput", ""),
         ("data", "YoloDetectionOutput", "yolo_detection_output_param { num_classes: 1 biases: 1 biases: 1 }"),
+        ("wide", "YoloDetectionOutput", "yolo_detection_output_param { num_classes: 1 biases: 1 biases: 1 }"),
+        ("odd", "YoloDetectionOutput", "yolo_detection_output_param { num_classes: 1 biases: 1 biases: 1 }"),
         ("square", "YoloDetectionOutput", "yolo_detection_output_param { num_classes: 1 biases: 1 }"),
         ("square", "YoloDetectionOutput", "yolo_detection_output_param { num_classes: 2 biases: 1 biases: 1 }"),
         ("square", "Yolov3DetectionOutput", "yolov3_detection_output_param { num_classes: 1 mask: 0 }"),
@@ -221,6 +225,7 @@ def test_makes_clustered_priors(keras: ModuleType) -> None:
 def test_says_what_cannot_be_built(bottoms: str, kind: str, param: str) -> None:
     text = input_text("data", *IMAGE.shape) + input_text("flat", 2, 8) + input_text("priors", 1, 2, 8)
     text += input_text("two", 2, 2) + input_text("four", 2, 4) + input_text("fewer", 2, 3)
+    text += input_text("bare", 1, 1, 8) + input_text("wide", 1, 6, 3, 4) + input_text("odd", 1, 7, 3, 3)
     text += input_text("square", 1, 6, 3, 3) + layer_text("it", kind, bottoms, more=param)
     (node,) = (node for node in assembled(net_of(text), Options()).nodes if node.name == "it")
     assert node.call is None or node.problem is not None

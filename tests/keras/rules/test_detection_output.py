@@ -70,6 +70,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "adaptive": {"code_type": "CENTER_SIZE", "nms_threshold": 0.9, "eta": 0.9},
     "adaptive-not_above_half": {"code_type": "CENTER_SIZE", "nms_threshold": 0.5, "eta": 0.5},
     "no_threshold": {"code_type": "CENTER_SIZE", "confidence_threshold": None},
+    "no_nms_threshold": {"code_type": "CENTER_SIZE", "nms_threshold": None},
     "nothing_overlaps": {"code_type": "CENTER_SIZE", "nms_threshold": 0},
     "everything_may": {"code_type": "CENTER_SIZE", "nms_threshold": 1},
 }
@@ -180,30 +181,39 @@ BIASES = (1.08, 1.19, 3.42, 4.41, 0.5, 2.5, 4.0, 1.0, 2.0, 2.0, 0.7, 0.7)
 
 
 class TestYolo:
+    @staticmethod
+    def thresholds(least: float | None, limit: float | None) -> tuple[str, dict[str, float]]:
+        """What is given of them, in a prototxt and to the formulas; both know what is meant where nothing is."""
+        if least is None or limit is None:
+            return "", {}
+        return f"confidence_threshold: {least} nms_threshold: {limit} ", {"least": least, "limit": limit}
+
     @pytest.mark.parametrize(("sides", "images"), [((6,), 1), ((6, 3), 1), ((4,), 3)])
-    @pytest.mark.parametrize(("least", "limit"), [(0.2, 0.45), (0.05, 0.3), (0.999, 0.45)])
+    @pytest.mark.parametrize(("least", "limit"), [(0.2, 0.45), (0.05, 0.3), (0.999, 0.45), (None, None)])
     def test_of_its_second_version(
-        self, keras: ModuleType, sides: tuple[int, ...], images: int, least: float, limit: float
+        self, keras: ModuleType, sides: tuple[int, ...], images: int, least: float | None, limit: float | None
     ) -> None:
         blobs = yolo_maps(1, 4, 3, sides, images)
-        param = f"num_classes: 4 confidence_threshold: {least} nms_threshold: {limit} {numbers('biases', BIASES[:6])}"
+        param, thresholds = self.thresholds(least, limit)
+        param += f"num_classes: 4 {numbers('biases', BIASES[:6])}"
         net = net_for(blobs, "YoloDetectionOutput", f"yolo_detection_output_param {{ {param} }}")
         got = computed_by(keras, net, blobs)
         assert got.shape == (1, 1, sum(3 * side**2 for side in sides) * images, 7)
-        same_rows(got[0, 0], yolo_detections(list(blobs.values()), BIASES, 4, least, limit))
+        same_rows(got[0, 0], yolo_detections(list(blobs.values()), BIASES, 4, **thresholds))
 
     @pytest.mark.parametrize(("sides", "images"), [((4, 8), 1), ((3,), 2)])
-    @pytest.mark.parametrize(("least", "limit"), [(0.2, 0.45), (0.05, 0.3), (0.999, 0.45)])
+    @pytest.mark.parametrize(("least", "limit"), [(0.2, 0.45), (0.05, 0.3), (0.999, 0.45), (None, None)])
     def test_of_its_third_version(
-        self, keras: ModuleType, sides: tuple[int, ...], images: int, least: float, limit: float
+        self, keras: ModuleType, sides: tuple[int, ...], images: int, least: float | None, limit: float | None
     ) -> None:
         blobs = yolo_maps(2, 3, 2, sides, images)
         mask, scales = [3, 4, 0, 1][: 2 * len(sides)], [16, 8][: len(sides)]
         biases = [10 * each for each in BIASES]
-        param = f"num_classes: 3 confidence_threshold: {least} nms_threshold: {limit} mask_group_num: {len(sides)} "
+        param, thresholds = self.thresholds(least, limit)
+        param += f"num_classes: 3 mask_group_num: {len(sides)} "
         param += " ".join([numbers("biases", biases), numbers("mask", mask), numbers("anchors_scale", scales)])
         net = net_for(blobs, "Yolov3DetectionOutput", f"yolov3_detection_output_param {{ {param} }}")
-        expected = yolov3_detections(list(blobs.values()), biases, mask, scales, 3, least, limit)
+        expected = yolov3_detections(list(blobs.values()), biases, mask, scales, 3, **thresholds)
         same_rows(computed_by(keras, net, blobs)[0, 0], expected)
 
 
