@@ -118,7 +118,14 @@ _ROWS_OF_BOXES = """
         return (1, 1, None, 7)
 """.rstrip().split("\n")
 
+_AS_THE_FIRST = """
+    def compute_output_shape(self, shapes):
+        return shapes[0]
+""".rstrip().split("\n")
+
 OUTPUT_SHAPES = {
+    "ScaleBy": _AS_THE_FIRST,
+    "ShiftBy": _AS_THE_FIRST,
     "ReshapeAll": """
     def compute_output_shape(self, _):
         return tuple(None if size == -1 else size for size in self.arguments["shape"])

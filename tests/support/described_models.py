@@ -98,7 +98,7 @@ def recurrent(keras: Any, described: Sequence[Described], features: int, states:
 
 def assert_close(got: Any, expected: Array, tolerance: float = 1e-5) -> None:
     """Equal, up to `tolerance` of the largest number there is."""
-    got = np.asarray(got)
+    got = np.asarray(got.detach().cpu() if hasattr(got, "detach") else got)
     assert got.shape == expected.shape
     assert np.isfinite(got).all()
     assert np.abs(got - expected).max() <= tolerance * np.abs(expected).max()
