@@ -40,11 +40,16 @@ LAYERS = {
         {"contents"},
         {"__init__"},
     ),
-    "net": ({"shapes", "filtering", "gaps"}, {"graph", "join", "settling"}, {"__init__"}, {"loading"}),
+    "net": (
+        {"agreement", "fillers", "filtering", "fitting", "gaps", "shapes"},
+        {"graph", "join", "settling"},
+        {"__init__"},
+        {"loading"},
+    ),
     "keras": (
         {"__init__", "description", "functions", "graph", "stored_names"},
         {"building"},
-        {"rules", "sharing"},
+        {"given_shapes", "rules", "sharing"},
         {"adjust", "assembling"},
         {"conversion"},
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 from caffeconv.errors import MismatchError
 from caffeconv.keras.assembling import assembled
 from caffeconv.keras.building import Options
+from caffeconv.keras.given_shapes import flattening_notes
 from caffeconv.keras.graph import Model, Node
 from caffeconv.keras.rules.table import RULES
 from caffeconv.model import Layer, LayerWeights, Net, Note, Result, Shape
@@ -48,7 +50,8 @@ def convert(
         Views of the net's arrays, and notes on everything that was fused, reordered, left out or not known.
 
     Raises:
-        MismatchError: `flatten_shapes` does not fit the net, or an argument is none of its words.
+        MismatchError: `flatten_shapes` does not fit the net, or is given with `flatten_order` `"chw"`, which reorders
+            nothing; an argument is none of its words.
     """
     options = Options(
         flatten_order, flatten_shapes or {}, depthwise, include_unknown_layer_types, bgr_to_rgb, fold_batchnorm,
@@ -61,13 +64,20 @@ def model_of(net: Net, options: Options) -> Model:
     """The graph of a net in Keras' words, from which its files are written.
 
     Raises:
-        MismatchError: the options do not fit the net, or are none of their words.
+        MismatchError: the options do not fit the net or each other, or are none of their words.
     """
     _check_word("flatten_order", options.flatten_order, ("hwc", "chw"))
     _check_word("depthwise", options.depthwise, ("depthwise", "conv2d"))
     _check_flatten_shapes(net, options.flatten_shapes)
+    if options.flatten_order == "chw" and options.flatten_shapes:
+        raise MismatchError(
+            "leave out --flatten-shape: it serves to reorder, and --flatten-order chw keeps Caffe's order"
+        )
     with np.errstate(all="ignore"):  # notes say where the outcome is no number
         model = assembled(net, options)
+        if options.flatten_shapes:
+            contradictions = tuple(flattening_notes(net, model, options.flatten_shapes))
+            model = dataclasses.replace(model, notes=(*model.notes, *contradictions))
         if options.bgr_to_rgb or options.fold_batchnorm or options.complete_batchnorm:
             model = _adjusted(model, net, options)
     return model

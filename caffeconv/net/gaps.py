@@ -72,7 +72,10 @@ def list_leftovers(net: Net, stored: Sequence[str], left_out: Collection[str]) -
     notes = []
     for names, what in (
         ([name for name in unused if name not in left_out], "layers that the prototxt does not have"),
-        ([name for name in unused if name in left_out], "layers that are not of this phase, level and stage"),
+        (
+            [name for name in unused if name in left_out],
+            "layers of another phase, level or stage (--phase, --level, --stage)",
+        ),
     ):
         if names:
             notes.append(Note("warning", None, f"weights of {what} are left out: {_shown(names)}"))

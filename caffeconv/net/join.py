@@ -13,7 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from caffeconv.catalogue import LAYER_TYPES
 from caffeconv.errors import MismatchError
-from caffeconv.model import Blob, Layer, Net, PartialShape, Shape
+from caffeconv.model import Blob, Layer, Net, Note, PartialShape, Shape
+from caffeconv.net.agreement import same_values, shared_note, type_note
+from caffeconv.net.fillers import filled_by_fillers
+from caffeconv.net.fitting import fitted, operated_on, readable, wrong_count
 from caffeconv.net.gaps import check_missing, list_leftovers
 from caffeconv.net.shapes import expected_blobs
 
@@ -22,10 +25,14 @@ __all__ = ["StoredLayer", "join_weights"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StoredLayer:
-    """What a file of weights holds of one layer; `None` is a shared array that the file holds under its owner only."""
+    """What a file of weights holds of one layer; `None` is a shared array that the file holds under its owner only.
+
+    `type` is empty where the file has none, as Caffe's snapshots.
+    """
 
     name: str
     blobs: tuple[Blob | None, ...]
+    type: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,25 +63,53 @@ def join_weights(
     _check_sharers(net.layers, expected, owners)
     stored = [_with_shared(each, targets, expected, owners) for each in stored]
     counts |= {targets[each.name]: len(each.blobs) for each in stored if each.name in targets and each.blobs}
+    filled, odd = _gathered(net.layers, stored, targets, expected, owners)
+    layers, missing, made = _fill(net.layers, expected, counts, owners, filled)
+    names = [each.name for each in stored if each.blobs]
+    notes = [*odd, *made, *check_missing(net, names, missing, allow_missing)]
+    notes += list_leftovers(net, names, left_out)
+    return dataclasses.replace(net, layers=layers, notes=(*net.notes, *notes))
+
+
+def _gathered(
+    layers: Sequence[Layer],
+    stored: Sequence[StoredLayer],
+    targets: Mapping[str, int],
+    expected: Sequence[tuple[PartialShape, ...] | None],
+    owners: Mapping[_Slot, _Slot],
+) -> tuple[dict[_Slot, Blob], list[Note]]:
+    """For each place the array that was stored last for it, and what is odd about them."""
     filled: dict[_Slot, Blob] = {}
+    writers: dict[_Slot, list[str]] = {}
+    differ: dict[_Slot, bool] = {}
+    notes: list[Note | None] = []
     for each in stored:
         index = targets.get(each.name)
         if index is None or not each.blobs:
             continue
-        layer, shapes = net.layers[index], expected[index]
+        layer, shapes = layers[index], expected[index]
         if shapes is not None and len(shapes) != len(each.blobs):
             if LAYER_TYPES[layer.type].blobs != "dialects":
-                raise MismatchError(_wrong_count(layer, shapes, each.blobs))
+                raise MismatchError(wrong_count(layer, shapes, each.blobs))
             shapes = None  # the rules tell dialects apart by their blobs
+        operated: Note | None = None
         for number, blob in enumerate(each.blobs):
             if blob is None:
                 continue
-            slot = _Slot(index, number)
-            filled[owners.get(slot, slot)] = _fit(blob, shapes[number] if shapes is not None else None, layer, number)
-    layers, missing = _fill(net.layers, expected, counts, owners, filled)
-    names = [each.name for each in stored if each.blobs]
-    notes = [*net.notes, *check_missing(net, names, missing, allow_missing), *list_leftovers(net, names, left_out)]
-    return dataclasses.replace(net, layers=layers, notes=tuple(notes))
+            slot = owners.get(_Slot(index, number), _Slot(index, number))
+            shape = shapes[number] if shapes is not None else None
+            fitting = fitted(blob, shape, layer, number)
+            if fitting is None:
+                fitting, operated = operated_on(blob, shape or (), layer, number, each.type)
+            if slot in filled and layer.name not in writers[slot]:
+                differ[slot] = differ.get(slot, False) or not same_values(filled[slot].array, fitting.array)
+            writers.setdefault(slot, []).append(layer.name)
+            filled[slot] = fitting
+        notes.append(operated or type_note(each.type, layer))
+    for slot, differs in differ.items():
+        if differs:
+            notes.append(shared_note(layers[slot.layer].param.param[slot.blob].name, writers[slot]))
+    return filled, [note for note in notes if note is not None]
 
 
 def _share(layers: Sequence[Layer], counts: Sequence[int]) -> Mapping[_Slot, _Slot]:
@@ -101,7 +136,9 @@ def _with_shared(
     if index is None or shapes is None or not each.blobs:
         return each
     rest = [_Slot(index, number) for number in range(len(each.blobs), len(shapes))]
-    return StoredLayer(each.name, (*each.blobs, *[None] * len(rest))) if owners.keys() >= set(rest) else each
+    if not owners.keys() >= set(rest):
+        return each
+    return dataclasses.replace(each, blobs=(*each.blobs, *[None] * len(rest)))
 
 
 def _check_sharers(
@@ -117,7 +154,7 @@ def _check_sharers(
         if not (_same_size if spec.share_mode == spec.PERMISSIVE else _same_shape)(shape, other):
             raise MismatchError(
                 f'{layers[slot.layer].name} ({layers[slot.layer].type}): its parameter "{spec.name}" has shape '
-                f"{_readable(shape)}, but that of {layers[owner.layer].name} has {_readable(other)}"
+                f"{readable(shape)}, but that of {layers[owner.layer].name} has {readable(other)}"
             )
 
 
@@ -130,60 +167,34 @@ def _same_size(shape: PartialShape, other: PartialShape) -> bool:
     return len(sizes) < len(shape) or len(others) < len(other) or math.prod(sizes) == math.prod(others)
 
 
-def _fit(blob: Blob, shape: PartialShape | None, layer: Layer, number: int) -> Blob:
-    """`blob` under the shape that its layer gives it, or an error where Caffe refuses it."""
-    if shape is None:
-        return blob
-    stored = blob.shape
-    if layer.bottom_shapes[:1] == (None,) and not blob.legacy and min(len(shape), len(stored)) > 2:
-        # Over an unknown bottom the number of a kernel's spatial axes is a guess, and the kernel itself knows.
-        shape = (*shape[:2], *(None for _ in stored[2:])) if len(shape) != len(stored) else shape
-    if blob.legacy and len(shape) <= len(stored):
-        padding, stored = stored[: len(stored) - len(shape)], stored[len(stored) - len(shape) :]
-        fits = all(size == 1 for size in padding)
-    else:
-        fits = len(shape) == len(stored)
-    if fits and all(wanted in (None, size) for wanted, size in zip(shape, stored, strict=True)):
-        return blob.reshaped(stored) if stored != blob.shape else Blob(blob.array)
-    raise MismatchError(
-        f"{layer.name} ({layer.type}): blob {number} has shape {blob.shape}, expected {_readable(shape)}: "
-        "the weights belong to another net, or the input shape of the prototxt is not the one it was trained with"
-    )
-
-
-def _readable(shape: PartialShape) -> str:
-    sizes = ", ".join("?" if size is None else str(size) for size in shape)
-    return f"({sizes},)" if len(shape) == 1 else f"({sizes})"
-
-
-def _wrong_count(layer: Layer, shapes: Sequence[PartialShape], blobs: Sequence[Blob | None]) -> str:
-    have = ", ".join("shared" if blob is None else str(blob.shape) for blob in blobs)
-    want = ", ".join(_readable(shape) for shape in shapes) or "none"
-    return f"{layer.name} ({layer.type}): the caffemodel has {len(blobs)} blobs, {have}; expected {len(shapes)}: {want}"
-
-
 def _fill(
     layers: Sequence[Layer],
     expected: Sequence[tuple[PartialShape, ...] | None],
     counts: Mapping[int, int],
     owners: Mapping[_Slot, _Slot],
     filled: Mapping[_Slot, Blob],
-) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
-    """The layers with their arrays, and those that should have some but do not have all."""
+) -> tuple[tuple[Layer, ...], tuple[Layer, ...], list[Note]]:
+    """The layers with their arrays, those that should have some but do not have all, and what their fillers made."""
     done: list[Layer] = []
     missing: list[Layer] = []
+    notes: list[Note] = []
     for index, (layer, shapes) in enumerate(zip(layers, expected, strict=True)):
         count = counts.get(index, len(shapes) if shapes is not None else _surely(layer))
         slots = [_Slot(index, number) for number in range(count)]
         found = [filled.get(owners.get(slot, slot)) for slot in slots]
         blobs = tuple(blob for blob in found if blob is not None)
         if len(blobs) < count:
-            missing.append(layer)
-            blobs = ()
+            made = None if blobs or owners.keys() & set(slots) else filled_by_fillers(layer, shapes)
+            if made is None:
+                missing.append(layer)
+                blobs = ()
+            else:
+                blobs, note = made
+                notes.append(note)
         elif shapes is not None and len(shapes) == count:
             blobs = tuple(_as_sharer(*each) for each in zip(blobs, shapes, strict=True))
         done.append(dataclasses.replace(layer, blobs=blobs))
-    return tuple(done), tuple(missing)
+    return tuple(done), tuple(missing), notes
 
 
 def _surely(layer: Layer) -> int:

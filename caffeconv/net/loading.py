@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from caffeconv.errors import MismatchError, UnsupportedError
 from caffeconv.model import Net, PartialShape, StrPath
 from caffeconv.net import ALL, State, StoredLayer, build_net, join_weights, keep_layers
+from caffeconv.net.filtering import list_left_out, list_without_effect
 from caffeconv.net.settling import settle_from_blobs
 from caffeconv.net.shapes.axes import checked, known_sizes, with_unknown
 from caffeconv.reading import Contents, Kind, read_contents
@@ -31,7 +32,7 @@ def load_net(
     *,
     phase: Literal["TRAIN", "TEST"] = "TEST",
     level: int = 0,
-    stages: Iterable[str] = (),
+    stages: Iterable[str] | str = (),
     input_shapes: Mapping[str, PartialShape] | None = None,
     allow_missing: Collection[str] | str = (),
 ) -> Net:
@@ -41,7 +42,7 @@ def load_net(
         prototxt: the net's text, of any generation; `"-"` takes the net that the caffemodel itself holds.
         caffemodel: the weights, binary or Caffe's HDF5 snapshot; told apart by content.
         phase, level, stages: what the layers' `include` and `exclude` rules are held against. The net inside a
-            caffemodel was filtered when it was saved and is taken whole.
+            caffemodel was filtered when it was saved and is taken whole. One stage may be given as it is.
         input_shapes: name of an input blob -> its shape, for nets that do not say (`{"data": (1, 3, 224, 224)}`);
             `None` in it leaves a size open.
         allow_missing: a name or names of layers that may lack weights; `"all"` allows every one.
@@ -56,7 +57,7 @@ def load_net(
     """
     if phase not in ("TRAIN", "TEST"):
         raise MismatchError(f'phase "{phase}": expected TRAIN or TEST')
-    state = State(phase, level, frozenset(stages))
+    state = _state(phase, level, stages)
     weights = read_contents(caffemodel, *_WEIGHTS) if caffemodel is not None else None
     if os.fspath(prototxt) != EMBEDDED:
         text = read_contents(prototxt, Kind.PROTOTXT)
@@ -92,7 +93,7 @@ def list_files(
     *,
     phase: Literal["TRAIN", "TEST"] = "TEST",
     level: int = 0,
-    stages: Iterable[str] = (),
+    stages: Iterable[str] | str = (),
     input_shapes: Mapping[str, PartialShape] | None = None,
 ) -> Listing:
     """What a prototxt, a caffemodel, or both in any order hold, with gaps where something is missing.
@@ -111,11 +112,15 @@ def list_files(
             text = read
         else:
             weights = read
-    net = _assemble(text, weights, State(phase, level, frozenset(stages)), input_shapes or {}, [ALL])
+    net = _assemble(text, weights, _state(phase, level, stages), input_shapes or {}, [ALL])
     listed = tuple(
         ListedFile(each.path, each.kind.name, each.generation) for each in (text, weights) if each is not None
     )
     return Listing(listed, net)
+
+
+def _state(phase: Literal["TRAIN", "TEST"], level: int, stages: Iterable[str] | str) -> State:
+    return State(phase, level, frozenset([stages] if isinstance(stages, str) else stages))
 
 
 def _assemble(
@@ -133,16 +138,30 @@ def _assemble(
     elif weights is not None:
         name, layers = weights.net.name, list(weights.net.layer)
     net = build_net(name, layers, _checked_shapes(input_shapes))
+    notes += list_without_effect(text.net if text is not None else None, state)
+    if text is not None:
+        notes += list_left_out(text.net, state, _unmade(net).difference(input_shapes))
     if weights is not None:
         stored = [
             StoredLayer(
                 layer.name,
                 tuple(weights.blobs[blob.payload] if blob.HasField("payload") else None for blob in layer.blobs),
+                layer.type,
             )
             for layer in weights.net.layer
         ]
         net = settle_from_blobs(join_weights(net, stored, allow_missing, left_out))
     return dataclasses.replace(net, notes=(*notes, *net.notes))
+
+
+def _unmade(net: Net) -> frozenset[str]:
+    """The blobs that layers read and no layer makes."""
+    return frozenset(
+        bottom
+        for layer in net.layers
+        for bottom, source in zip(layer.bottoms, layer.sources, strict=True)
+        if source is None
+    )
 
 
 def _kept_layers(text: Contents, state: State) -> list[LayerParameter]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from caffeconv.errors import MismatchError
 from caffeconv.keras.assembling import assembled
 from caffeconv.keras.building import Options
 from caffeconv.keras.conversion import convert
@@ -496,3 +497,35 @@ class TestOptions:
         result = convert(net, flatten_shapes={"fc": (12, 6)})
         maps = X.reshape(2, 12, 6)
         np.testing.assert_array_equal(rows(last(maps)) @ dense_of(result), rows(maps) @ stored_of(net).T)
+        assert ("warning", True) in [(note.level, "3×4×6 lies before it" in note.text) for note in result.notes]
+
+    @pytest.mark.parametrize("given", [(3, 4, 6), (3, 24), (3, 6, 4)])
+    def test_a_given_shape_that_is_traced_too(self, given: tuple[int, ...]) -> None:
+        net = filled(DATA + layer_text("x", "Pooling", "data", more="pooling_param { kernel_size: 1 }") + FC)
+        assert said(convert(net, flatten_shapes={"fc": given})) == REORDERED
+
+    @pytest.mark.parametrize(
+        ("between", "there"),
+        [
+            pytest.param(layer_text("x", "Flatten", "data"), "3×4×6 lies", id="flattened before"),
+            pytest.param(
+                layer_text("y", "InnerProduct", "data", more="inner_product_param { num_output: 72 }")
+                + layer_text("x", "Dropout", "y"),
+                "no flattened maps lies",
+                id="a vector that is learned",
+            ),
+        ],
+    )
+    def test_a_given_shape_that_the_net_contradicts(self, between: str, there: str) -> None:
+        result = convert(filled(DATA + between + FC), flatten_shapes={"fc": (12, 6)})
+        (told,) = [note for note in result.notes if note.level == "warning"]
+        assert (told.layer, there in told.text, "12×6 was given and taken" in told.text) == ("fc", True, True)
+
+    def test_vectors_from_outside_may_be_anything(self) -> None:
+        net = filled(input_text("data", 2, 72) + layer_text("x", "ReLU", "data") + FC)
+        assert said(convert(net, flatten_shapes={"fc": (12, 6)})) == [("info", "reordered")]
+
+    def test_a_given_shape_without_reordering_makes_no_sense(self) -> None:
+        net = net_of(FC, [("fc", [values(5, 72), values(5)])])
+        with pytest.raises(MismatchError, match="leave out --flatten-shape"):
+            convert(net, flatten_order="chw", flatten_shapes={"fc": (3, 4, 6)})

@@ -6,6 +6,7 @@ import pytest
 
 from caffeconv.errors import MismatchError
 from caffeconv.net import State, keep_layers
+from caffeconv.net.filtering import list_left_out, list_without_effect
 from tests.support.net_builder import layer_text, message_of, net_of, one_line
 
 DEPLOY = frozenset({"deploy"})
@@ -87,3 +88,81 @@ def test_namesakes_of_two_phases_keep_the_file_order() -> None:
     )
     assert [layer.tops for layer in net_of(text).layers] == [("c",), ("d",)]
     assert [layer.tops for layer in net_of(text, state=State("TRAIN")).layers][:2] == [("a",), ("b",)]
+
+
+def all_in_one(more: str = "") -> str:
+    """A net as DIGITS has it: every input belongs to a stage, and so does the output."""
+    rules = {"learn": "stage: 'fit'", "look": "stage: 'check'", "use": "stage: 'serve'"}
+    inputs = "".join(
+        layer_text(name, "Input", tops="image", more=f"include {{ {rule} }}") for name, rule in rules.items()
+    )
+    return inputs + layer_text("soft", "Softmax", "image") + more
+
+
+def told(text: str, state: State | None = None, unmade: str = "") -> list[str]:
+    net = message_of(text)
+    state = state or State()
+    notes = [*list_left_out(net, state, frozenset(unmade.split())), *list_without_effect(net, state)]
+    return [f"{note.level} {note}" for note in notes]
+
+
+class TestWhatIsTold:
+    def test_inputs_of_stages_none_of_which_is_on(self) -> None:
+        (line,) = told(all_in_one(), unmade="image")
+        assert line == (
+            'warning give --stage fit or --stage check or --stage serve: without it nothing makes "image", and these '
+            "layers are left out: learn, look, use"
+        )
+
+    def test_no_layer_is_left(self) -> None:
+        (line,) = told(layer_text("a", "Input", more="include { min_level: 2 }"), State(level=1))
+        assert line.startswith("warning give --level 2: without it nothing is left of the net")
+
+    def test_a_stage_that_is_on_is_all_that_is_needed(self) -> None:
+        (line,) = told(all_in_one(), State(stages=frozenset(["serve"])))
+        assert line == "info left out for their stage or level: learn, look; --stage fit or --stage check brings them"
+
+    @pytest.mark.parametrize(
+        ("rules", "state", "option"),
+        [
+            ("include { min_level: 3 }", State(), "--level 3"),
+            ("include { max_level: -2 }", State(), "--level -2"),
+            ('include { stage: "a" stage: "b" }', State(stages=frozenset("a")), "--stage b"),
+            ('include { not_stage: "a" }', State(stages=frozenset("a")), "no --stage a"),
+            ('exclude { stage: "a" }', State(stages=frozenset("a")), "no --stage a"),
+            ("exclude { max_level: 4 }", State(), "--level 5"),
+            ('include { phase: TRAIN stage: "a" }', State(), "--phase train --stage a"),
+        ],
+    )
+    def test_the_option_that_brings_a_layer(self, rules: str, state: State, option: str) -> None:
+        other = layer_text("other", "Input", more='include { stage: "a" } include { not_stage: "a" }')
+        lines = told(layer_text("x", "Input", more=rules) + other, state)
+        assert lines == [f"info left out for their stage or level: x; {option} brings them"]
+
+    def test_another_phase_is_nothing_to_tell_of(self) -> None:
+        text = layer_text("x", "Input", more="include { phase: TRAIN }") + layer_text("y", "Input")
+        assert told(text) == []
+
+    def test_a_phase_that_makes_a_bottom(self) -> None:
+        text = layer_text("x", "Input", more="include { phase: TRAIN }") + layer_text("y", "ReLU", "x")
+        (line,) = told(text, unmade="x")
+        assert line.startswith('warning give --phase train: without it nothing makes "x"')
+
+    def test_stages_that_nobody_speaks_of(self) -> None:
+        state = State(stages=frozenset(["serve", "server"]))
+        assert 'warning no layer of the prototxt speaks of stage "server"; the stages there are: fit, check, serve' in (
+            told(all_in_one(), state)
+        )
+
+    def test_what_changes_nothing(self) -> None:
+        assert told(layer_text("x", "Input"), State("TRAIN", 2, DEPLOY)) == [
+            'warning no layer of the prototxt speaks of stage "deploy"; it has no stages at all',
+            "info --level 2 changes nothing: no layer of the prototxt has a level",
+            "info --phase train changes nothing: no layer of the prototxt is of one phase only",
+        ]
+
+    def test_the_net_inside_a_caffemodel(self) -> None:
+        assert list_without_effect(None, State()) == []
+        for state in (State("TRAIN"), State(level=1), State(stages=DEPLOY)):
+            (note,) = list_without_effect(None, state)
+            assert (note.level, "--phase, --level and --stage" in note.text) == ("warning", True)

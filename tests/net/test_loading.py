@@ -120,6 +120,19 @@ class TestOptions:
         both = load_net(path, stages=["deploy", "extra"], level=2)
         assert "two_stages" in {layer.name for layer in both.layers}
 
+    def test_one_stage_may_be_given_as_it_is(self) -> None:
+        path = FIXTURES / "phases_stages" / "net.prototxt"
+        alone, listed = (load_net(path, stages=stages) for stages in ("deploy", ["deploy"]))
+        assert [layer.name for layer in alone.layers] == [layer.name for layer in listed.layers]
+        assert alone.notes == listed.notes
+
+    def test_a_stage_is_asked_for(self, tmp_path: Path) -> None:
+        text = layer_text("use", "Input", tops="x", more='include { stage: "serve" }') + layer_text("r", "ReLU", "x")
+        path = write_text(tmp_path / "p", text)
+        assert any("give --stage serve" in note.text for note in load_net(path).notes)
+        for more in ({"stages": "serve"}, {"input_shapes": {"x": (1, 3)}}):
+            assert not any(note.level == "warning" for note in load_net(path, **more).notes)
+
     def test_an_unknown_phase(self, prototxt: Path) -> None:
         assert refusal(prototxt, phase="test") == 'phase "test": expected TRAIN or TEST'
 
@@ -131,7 +144,7 @@ class TestOptions:
         weights = [(name, [values(2, 48), values(2)]) for name in ("kept", "trained")]
         net = load_net(write_text(tmp_path / "p", text), write_caffemodel(tmp_path / "c", weights))
         assert [str(note) for note in net.notes] == [
-            "weights of layers that are not of this phase, level and stage are left out: trained"
+            "weights of layers of another phase, level or stage (--phase, --level, --stage) are left out: trained"
         ]
 
     @pytest.mark.parametrize("allowed", ["all", "conv", ("conv",)])

@@ -223,6 +223,39 @@ def test_values(read: Callable[[bytes], Read], fields: bytes, expected: np.ndarr
     assert not blob.array.flags.writeable
 
 
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        pytest.param(write.packed_floats(5, VALUES) + write.packed_doubles(8, VALUES), None, id="the-same"),
+        pytest.param(
+            write.packed_floats(5, [0.1] * 6) + write.packed_doubles(8, [0.1] * 6), None, id="as-far-as-floats-tell"
+        ),
+        pytest.param(
+            write.packed_floats(5, [math.nan] * 6) + write.packed_doubles(8, [math.nan] * 6), None, id="not-a-number"
+        ),
+        pytest.param(
+            write.packed_floats(5, range(6)) + write.loose_doubles(8, VALUES), "data beside double_data", id="others"
+        ),
+        pytest.param(
+            write.packed_doubles(8, VALUES) + write.loose_floats(5, VALUES[:4]), "data beside double_data", id="fewer"
+        ),
+        pytest.param(
+            write.number(10, 1) + write.chunk(12, struct.pack("<6f", *VALUES)) + write.packed_floats(5, range(6)),
+            "data beside raw_data",
+            id="raw",
+        ),
+    ],
+)
+def test_two_fields_with_values(read: Callable[[bytes], Read], fields: bytes, told: str | None) -> None:
+    one = write.layer("a", "Scale", write.blob(2), write.shape(2, 3) + fields)
+    old = write.chunk(2, write.chunk(4, "a") + write.chunk(6, write.shape(2, 3) + fields))
+    for net, number in ((one, 1), (old, 0)):
+        _, _, notes = read(net)
+        assert len(notes) == (told is not None)
+        assert all((note.level, note.layer) == ("warning", "a") for note in notes)
+        assert all(note.text.startswith(f"blob {number} holds {told}, with other values") for note in notes)
+
+
 def test_values_of_one_piece_are_views_that_keep_the_file_mapped(tmp_path: Path) -> None:
     size = 1 << 20
     loose = np.zeros(size, [("tag", "u1"), ("value", "<f4")])

@@ -83,12 +83,15 @@ def filled(text: str, **options: Any) -> Net:
 
 
 def write_caffemodel(path: Path, weights: Weights, text: str = "") -> Path:
-    """A caffemodel with the layers of `text` and, by name, their weights; layers that `text` lacks stand behind."""
+    """A caffemodel with the layers of `text` and, by name, their weights; layers that `text` lacks stand behind.
+
+    The latter have no type.
+    """
     net = message_of(text)
     for name, arrays in weights:
         layer = next((each for each in net.layer if each.name == name and not each.blobs), None)
         if layer is None:
-            layer = net.layer.add(name=name, type="Convolution")
+            layer = net.layer.add(name=name)
         for array in arrays:
             assert array is not None, "a caffemodel has each array where it belongs"
             blob = layer.blobs.add(data=np.ravel(array).tolist())

@@ -30,6 +30,11 @@ _BATCHED = {"hdf5_data": "hdf5_data_param", **_SKIPPING, **_WINDOW}
 _EVERY = "transform_param"
 _SOURCED = {"infogain_loss": "infogain_loss_param", **_BATCHED}
 
+_V1_PADDED = {
+    caffe_pb2.V1LayerParameter.CONVOLUTION: "convolution_param",
+    caffe_pb2.V1LayerParameter.POOLING: "pooling_param",
+}
+
 _MOVES = (
     # V0 field, V1 parameter (by V0 type, where it depends on that), field of that parameter
     ("num_output",       _CONV_IP,   "num_output"),
@@ -110,30 +115,49 @@ def upgrade_v0_padding_layers(net: caffe_pb2.NetParameter) -> caffe_pb2.NetParam
             kept = upgraded.layers.add()
             kept.CopyFrom(layer)
             if padding:
-                kept.layer.pad = padding[0].layer.pad
+                _pad(kept, padding[0].layer.pad)
                 kept.bottom[0] = padding[0].bottom[0]
     return upgraded
 
 
+def _pad(layer: caffe_pb2.V1LayerParameter, pad: int) -> None:
+    """Give a layer of either form its padding, in place of its own."""
+    parameter = _V1_PADDED.get(layer.type) if not layer.HasField("layer") else None
+    if parameter is None:
+        layer.layer.pad = pad
+        return
+    getattr(layer, parameter).ClearField("pad")
+    _put(pad, getattr(layer, parameter), "pad")
+
+
 def _check_padding(padding: caffe_pb2.V1LayerParameter, reader: caffe_pb2.V1LayerParameter) -> None:
-    where = f"{padding.layer.name} (padding)"
-    if reader.layer.type not in _CONV_POOL:
-        raise ParseError(f"{where}: feeds {reader.layer.name} ({reader.layer.type}), expected a conv or pool layer")
+    where, name, kind = f"{padding.layer.name} (padding)", reader.layer.name, reader.layer.type
+    padded = kind in _CONV_POOL
+    if not reader.HasField("layer"):
+        name, kind = reader.name, caffe_pb2.V1LayerParameter.LayerType.Name(reader.type)
+        padded = reader.type in _V1_PADDED
+    if not padded:
+        raise ParseError(f"{where}: feeds {name} ({kind}), expected a conv or pool layer")
     if len(reader.bottom) != 1:
-        raise ParseError(f"{reader.layer.name} ({reader.layer.type}): has {len(reader.bottom)} bottoms, expected 1")
+        raise ParseError(f"{name} ({kind}): has {len(reader.bottom)} bottoms, expected 1")
     if len(padding.bottom) != 1 or len(padding.top) != 1:
         counts = f"{len(padding.bottom)} bottoms and {len(padding.top)} tops"
         raise ParseError(f"{where}: has {counts}, expected one of each")
 
 
 def _upgrade_layer(old: caffe_pb2.V1LayerParameter, new: caffe_pb2.V1LayerParameter) -> Iterator[Note]:
-    """Fill a V1 layer from a V0 one, as UpgradeV0LayerParameter does; what it drops is told."""
+    """Fill a V1 layer from a V0 one, as UpgradeV0LayerParameter does; what it drops is told.
+
+    One that is of V1 already stays as it is, though Caffe keeps no more of it than its bottoms and tops.
+    """
+    if not old.HasField("layer"):
+        new.CopyFrom(old)
+        yield Note(
+            "info", old.name or None, "a layer of 2014 (V1) among layers of 2013 (V0), where Caffe would lose it"
+        )
+        return
     new.bottom.extend(old.bottom)
     new.top.extend(old.top)
-    if not old.HasField("layer"):
-        text = "is no V0 layer among V0 layers: only its bottoms and tops are kept"
-        yield Note("warning", old.name or None, text)
-        return
     layer = old.layer
     if layer.HasField("name"):
         new.name = layer.name

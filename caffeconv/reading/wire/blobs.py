@@ -66,8 +66,8 @@ _FLOAT32: Final = np.dtype("<f4")
 _FLOAT64: Final = np.dtype("<f8")
 
 
-def read_blob(buffer: Buffer, start: int, end: int) -> Blob:
-    """The blob whose BlobProto is `buffer[start:end]`.
+def read_blob(buffer: Buffer, start: int, end: int, remarks: list[str] | None = None) -> Blob:
+    """The blob whose BlobProto is `buffer[start:end]`; what contradicts itself in it is put into `remarks`.
 
     Its values are a read-only view into `buffer`; only values stored in several pieces are copied, into one array.
 
@@ -82,7 +82,14 @@ def read_blob(buffer: Buffer, start: int, end: int) -> Blob:
         else:
             fields.setdefault(tag >> 3, []).append(field)
     dialect = _C3D if 5 in scalars else _LJPADAM if 7777 in scalars else _CAFFE
-    values = _values(buffer, dialect, scalars, fields)
+    stored = _stored_values(buffer, dialect, scalars, fields)
+    name, values = stored[0] if stored else ("data", np.empty(0, _FLOAT32))
+    if remarks is not None:
+        remarks += [
+            f"holds {other} beside {name}, with other values; {name} counts, as in Caffe: is the file damaged?"
+            for other, others in stored[1:]
+            if not _agree(values, others)
+        ]
     legacy = not scalars.keys().isdisjoint(dialect.dims)
     if legacy:
         shape = tuple([_int32(scalars.get(number, 0)) for number in dialect.dims])
@@ -92,8 +99,12 @@ def read_blob(buffer: Buffer, start: int, end: int) -> Blob:
     return Blob(values.reshape(shape), legacy)
 
 
-def _values(buffer: Buffer, dialect: _Dialect, scalars: dict[int, int], fields: dict[int, list[WireField]]) -> Array:
-    """All values in file order: raw data before doubles before floats, as NVCaffe and Caffe do."""
+def _stored_values(
+    buffer: Buffer, dialect: _Dialect, scalars: dict[int, int], fields: dict[int, list[WireField]]
+) -> list[tuple[str, Array]]:
+    """All values, by the name of the field that holds them: raw data before doubles before floats, as NVCaffe and
+    Caffe do. A field without values is not there."""
+    stored: list[tuple[str, Array]] = []
     raw = [field for field in fields.get(_RAW_DATA, ()) if field[0] & 7 == LENGTH]
     doubles = _pieces(buffer, fields.get(_DOUBLE_DATA, ()), _FLOAT64, FIXED64)
     floats = _pieces(buffer, fields.get(dialect.data, ()), _FLOAT32, FIXED32)
@@ -101,13 +112,26 @@ def _values(buffer: Buffer, dialect: _Dialect, scalars: dict[int, int], fields: 
         kind = scalars.get(_RAW_TYPE, 0)
         if kind not in _RAW_DTYPES:
             raise Damage(f"raw_data_type {kind} is unknown")
-        return _view(buffer, raw[-1], np.dtype(_RAW_DTYPES[kind]))
-    pieces = doubles or floats
+        stored.append(("raw_data", _view(buffer, raw[-1], np.dtype(_RAW_DTYPES[kind]))))
+    stored += [(name, _joined(pieces)) for name, pieces in (("double_data", doubles), ("data", floats)) if pieces]
+    return stored
+
+
+def _joined(pieces: Sequence[Array]) -> Array:
     if len(pieces) == 1:
         return pieces[0]
-    values = np.concatenate(pieces) if pieces else np.empty(0, _FLOAT32)
+    values = np.concatenate(pieces)
     values.flags.writeable = False
     return values
+
+
+def _agree(values: Array, others: Array) -> bool:
+    """Whether two fields hold the same, as far as float32 tells, or halves where one has no more."""
+    if values.size != others.size:
+        return False
+    coarsest = min((each.dtype for each in (values, others, np.empty(0, _FLOAT32))), key=lambda dtype: dtype.itemsize)
+    with np.errstate(all="ignore"):
+        return np.array_equal(values.astype(coarsest), others.astype(coarsest), equal_nan=coarsest.kind == "f")
 
 
 def _pieces(buffer: Buffer, fields: Sequence[WireField], dtype: np.dtype[np.generic], unpacked: int) -> list[Array]:

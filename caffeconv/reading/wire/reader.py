@@ -112,6 +112,7 @@ class Reader:
         own: list[WireField] = []
         word = ""
         blobs = 0
+        odd: list[str] = []
         blobs_tag = form.blobs << 3 | LENGTH
         for field in walk_fields(self._buffer, start, end):
             tag, _, first, last, value = field
@@ -122,7 +123,9 @@ class Reader:
                 if last - first < value:
                     collections.deque(walk_fields(self._buffer, first, last), maxlen=0)
                     continue
-                self.blobs.append(read_blob(self._buffer, first, last))
+                remarks: list[str] = []
+                self.blobs.append(read_blob(self._buffer, first, last, remarks))
+                odd += [f"blob {blobs} {remark}" for remark in remarks]
                 self._blob = None
                 blobs += 1
             elif tag == _V0_LAYER and isinstance(message, V1LayerParameter):
@@ -140,6 +143,7 @@ class Reader:
         wanted = form.own.get(word, frozenset())
         parts += [self._part(field, form.descriptor) for field in own if field[0] >> 3 in wanted]
         self._merge(message, parts)
+        self.notes += [Note("warning", self._name or None, text) for text in odd]
 
     def _part(self, field: WireField, descriptor: Descriptor) -> _Part:
         """A field for the bindings; strings that are not UTF-8, which they could not hand out, are made so."""
