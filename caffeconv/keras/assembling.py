@@ -52,8 +52,11 @@ def assembled(net: Net, options: Options) -> Model:
             layer, origins, inputs, options, growing,
             scale=None if scale is None else net.layers[scale], axes_kept=_keeps_axes(net, index),
         )  # fmt: skip
+        start = len(growing.nodes)
         for top, value in enumerate(_tops(site)[: len(layer.tops)]):
             values[Source(index, top)] = value
+        if scale is not None and not any(scale in node.origins for node in growing.nodes[start:]):
+            del fused[scale]
     share_layers(net, growing)
     _name_apart(growing, net)
     return _finished(net, growing, values)
@@ -82,7 +85,9 @@ def _tops(site: Site) -> tuple[Value, ...]:
             raise MismatchError(f"{layer.name} ({layer.type}): {error}") from None
         del site.growing.nodes[before[0] :]
         del site.growing.notes[before[1] :]
-        reason = f"{layer.type}: {error}"
+        if site.scale is not None:  # what cannot be had together may be had apart
+            return _tops(dataclasses.replace(site, scale=None, origins=site.origins[:1]))
+        reason = str(error)
     weights = tuple(Weight(f"weights_{number}", blob.array, blob.shape) for number, blob in enumerate(layer.blobs))
     if weights:
         site.warn(f"{reason}; {'its arrays are written as stored' if site.options.include_unknown else 'left out'}")

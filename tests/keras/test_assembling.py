@@ -335,3 +335,20 @@ def test_a_layer_without_blobs_around_it_keeps_its_arrays() -> None:
     (node,) = (node for node in model.nodes if node.weights)
     assert [weight.array.shape for weight in node.weights] == [(9, 4), (4,)]
     assert model.outputs == ()
+
+
+@pytest.mark.parametrize("sizes", [[3, 3, 1, 2, 2], [3, 3, 1, 3, 2], [3, 3, 1, 2], [3, 3, 3, 3, 3]], ids=str)
+def test_what_cannot_be_fused_stands_apart_and_nothing_is_lost(sizes: list[int]) -> None:
+    """A BatchNorm with a scale of its own, as forks have it, of another size, or in no known form."""
+    text = (
+        input_text("data", 2, 3, 4, 4)
+        + layer_text("norm", "BatchNorm", "data")
+        + layer_text("scale", "Scale", "norm", more="scale_param { bias_term: true }")
+    )
+    net = net_of(text, [("norm", [np.ones(size, "f4") for size in sizes]), ("scale", [values(3), values(3)])])
+    model = assembled(net, Options())
+    norm, scale = (node for node in model.nodes if node.weights)
+    assert (norm.name, len(norm.weights), norm.problem is None) == ("norm", len(sizes), False)
+    assert (scale.name, scale.origins) == ("scale", (2,))
+    np.testing.assert_array_equal(scale.weights[0].array, values(3))
+    assert any(note.layer == "norm" and note.level == "warning" for note in model.notes)

@@ -73,7 +73,7 @@ def _normalized(layer: Layer, context: Context, epsilon: float, own: Affine, sto
         raise UnsupportedError(f"a moving-average factor of shape {factor.shape}")
     if context.scale is not None:
         scale, *shifts = take(context.scale, 1, 2)
-        same_size(mean, scale, *shifts)
+        same_size(mean, scale, *shifts, *(blob for blob in own if blob is not None))
         gamma, beta = _after(gamma, beta, scale, shifts[0] if shifts else None)
         notes = (f"fused with {context.scale.name} (Scale) into one BatchNormalization",)
     if factor is not None and factor.reshape(-1)[0] == 0:
