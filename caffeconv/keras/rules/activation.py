@@ -201,18 +201,18 @@ _BY_VALUE = {
 """Types that, given channels in another order, put theirs out in that order."""
 
 ROWS = {
-    **{name: Rule(build=build, channels="kept") for name, build in _BY_VALUE.items()},
+    **{name: Rule(build=build) for name, build in _BY_VALUE.items()},
     "PReLU": Rule(
-        "slope", "PReLU", "alpha", by_feature(_prelu), held=kept_held, along="features", channels="kept"
+        "slope", "PReLU", "alpha", by_feature(_prelu), held=kept_held, along="features"
     ),
     "Softmax":        Rule(build=_softmax),
     "DropoutChannel": Rule(build=_identity),
-    "FixedNeuron":    Rule(build=_fixed, channels="kept"),
+    "FixedNeuron":    Rule(build=_fixed),
     "HardSigmoid":    Rule(build=_hard_sigmoid),
     "HardSwish":      Rule(build=_simple("HardSwish")),
-    "Insanity":       Rule(build=_between_slopes, channels="kept"),
+    "Insanity":       Rule(build=_between_slopes),
     "Mish":           Rule(build=_simple("Activation", activation="mish")),
     "Quantization":   Rule(build=_quantized),
-    "RReLU":          Rule(build=_between_slopes, channels="kept"),
+    "RReLU":          Rule(build=_between_slopes),
     "SELU":           Rule(build=_simple("Activation", activation="selu")),
 }  # fmt: skip

@@ -45,7 +45,7 @@ ROWS = {
     "Input":          _SOURCE,
     "MemoryData":     _SOURCE,
     "Parameter":      Rule("value", "a layer of your own", "weights_0", stored("weights_0"), build=_parameter),
-    "Silence":        Rule(build=_sink, channels="unread"),
+    "Silence":        Rule(build=_sink),
     "WindowData":     _SOURCE,
     "AnnotatedData":  _SOURCE,
     "DenseImageData": _SOURCE,

@@ -261,8 +261,8 @@ def _yolo(
 ROWS = {
     "DetectionOutput":       Rule(build=_detection_output),
     "PSROIPooling":          Rule(build=_position_sensitive_roi_pooling),
-    "PriorBox":              Rule(build=_prior_box, channels="unread"),
-    "PriorBoxClustered":     Rule(build=_prior_box_clustered, channels="unread"),
+    "PriorBox":              Rule(build=_prior_box),
+    "PriorBoxClustered":     Rule(build=_prior_box_clustered),
     "ROIAlign":              Rule(build=_roi_align),
     "ROIPooling":            Rule(build=_roi_pooling),
     "YoloDetectionOutput":   Rule(build=_yolo_detection_output),

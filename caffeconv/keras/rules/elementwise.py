@@ -213,12 +213,12 @@ _OPERATIONS = {0: "Multiply", 1: "Add", 2: "Maximum", 10001: "Minimum"}
 ROWS = {
     "Bias": Rule(
         "beta", _NORM, "beta, moving_mean, moving_variance", by_feature(_bias),
-        held=kept_held, build=_shifted, along="features", channels="kept",
+        held=kept_held, build=_shifted, along="features",
     ),
-    "Eltwise": Rule(build=_eltwise, channels="kept"),
+    "Eltwise": Rule(build=_eltwise),
     "Scale": Rule(
         "[gamma,] [beta]", _NORM, "[gamma,] [beta,] moving_mean, moving_variance", by_feature(_scale),
-        held=kept_held, build=_scaled, along="features", channels="kept",
+        held=kept_held, build=_scaled, along="features",
     ),
     "Axpy": Rule(build=_axpy),
     "ChannelScale": Rule(
@@ -226,7 +226,7 @@ ROWS = {
     ),
     "EltwiseAffine": Rule(
         "slope, offset", _NORM, "gamma, beta, moving_mean, moving_variance", by_feature(_slope_and_offset),
-        held=kept_held, along="features", channels="kept",
+        held=kept_held, along="features",
     ),
     "Mul": Rule(build=_multiplied),
 }  # fmt: skip

@@ -256,12 +256,12 @@ _BN_WEIGHTS = "gamma, beta, moving_mean, moving_variance"
 ROWS = {
     "BatchNorm": Rule(
         _NORM_BLOBS, _NORM, _NORM_WEIGHTS, by_feature(_batch_norm),
-        held=kept_held, build=_normalized_by_batch, along="features", channels="kept",
+        held=kept_held, build=_normalized_by_batch, along="features",
     ),
-    "LRN": Rule(build=_lrn, channels="kept"),
+    "LRN": Rule(build=_lrn),
     "MVN": Rule(build=_mvn),
     "BN": Rule(
-        _BN_BLOBS, _NORM, _BN_WEIGHTS, by_feature(_fork_batch_norm), held=kept_held, along="features", channels="kept"
+        _BN_BLOBS, _NORM, _BN_WEIGHTS, by_feature(_fork_batch_norm), held=kept_held, along="features"
     ),
     "LayerNorm": Rule(
         "[gamma, beta]", "LayerNormalization", "gamma, beta", stored("gamma", "beta"),

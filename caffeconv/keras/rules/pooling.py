@@ -201,7 +201,7 @@ def _named(site: Site, name: str) -> Site:
 
 
 ROWS = {
-    "Pooling":   Rule(build=_pooling, channels="kept"),
+    "Pooling":   Rule(build=_pooling),
     "SPP":       Rule(build=_pyramid),
     "Pooling3D": Rule(build=_pooling_3d),
 }  # fmt: skip

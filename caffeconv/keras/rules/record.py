@@ -109,8 +109,8 @@ class Rule:
     needs, and `held` says how the tops are held. `build` makes the nodes of the graph where this is not enough; without
     both Keras has no such layer.
     `along`: what its arrays lie along, where that may be flattened maps: the features of a vector, all inputs of a
-    product, or those of one step of a sequence. `channels`: given channels in another order, it `kept` that order, has
-    `unread` them, or `mixed` them. `may_lack`: a layer need not have the weights of its type, and `build` sees to it.
+    product, or those of one step of a sequence. `may_lack`: a layer need not have the weights of its type, and `build`
+    sees to it.
     """
 
     blobs: str = ""
@@ -121,5 +121,4 @@ class Rule:
     held: HoldTop = maps_held
     build: Build | None = None
     along: Along = ""
-    channels: Literal["kept", "unread", "mixed"] = "mixed"
     may_lack: bool = False

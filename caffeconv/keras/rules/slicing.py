@@ -174,10 +174,10 @@ def _filter(site: Site) -> Sequence[Value]:
 ROWS = {
     "BatchReindex": Rule(build=_batch_reindex),
     "Concat":       Rule(build=_concat),
-    "Crop":         Rule(build=_crop, channels="unread"),
+    "Crop":         Rule(build=_crop),
     "Filter":       Rule(build=_filter),
     "Slice":        Rule(build=_slice),
-    "Split":        Rule(build=_split, channels="kept"),
+    "Split":        Rule(build=_split),
     "Tile":         Rule(build=_tile),
     "CropCenter":   Rule(build=_crop_center),
 }  # fmt: skip

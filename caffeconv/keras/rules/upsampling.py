@@ -83,8 +83,8 @@ _METHODS = {0: "MAX", 1: "AVE", 10009: "TILE"}
 """PoolingParameter.PoolMethod."""
 
 ROWS = {
-    "Interp":    Rule(build=_interpolated, channels="kept"),
+    "Interp":    Rule(build=_interpolated),
     "UnPooling": Rule(build=_contradicted),
-    "Unpooling": Rule(build=_unpooled, channels="kept"),
-    "Upsample":  Rule(build=_upsampled, channels="kept"),
+    "Unpooling": Rule(build=_unpooled),
+    "Upsample":  Rule(build=_upsampled),
 }  # fmt: skip
