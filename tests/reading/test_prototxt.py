@@ -189,7 +189,8 @@ class TestRefused:
                          id="value twice"),
             pytest.param("layer { relu_param { } relu_param { } }", '1:24: "relu_param" is given twice',
                          id="block twice"),
-            pytest.param("layer { name: 'a' // c\n}", "1:19: expected the name of a field, got /", id="C++ comment"),
+            pytest.param("layer { name: 'a' // c\n}", "1:19: expected the name of a field, got /: begin a comment "
+                         "with #, and not as in", id="C++ comment"),
             pytest.param("layer { convolution_param { num_output: 1\nlayer { } }", '2:1: "layer" inside of '
                          '"convolution_param": is a bracket missing above?', id="bracket forgotten before a layer"),
             pytest.param("layer { 1: 2 }", "1:9: expected the name of a field, got 1", id="field by number"),
@@ -366,9 +367,8 @@ class TestPassedOver:
     def test_v1_type_that_is_no_word_of_caffe(self, value: str, word: str) -> None:
         net, notes = parse_prototxt(f'layers {{ name: "a" type: {value} top: "t" }}'.encode(), "x")
         assert net == NetParameter(layers=[V1LayerParameter(name="a", type_word=word, top=["t"])])
-        assert notes == (
-            Note("info", "a", f"line 1: type {value} is none of Caffe's words for a layer in layers"),
-        )  # fmt: skip
+        what = "has quotation marks, which Caffe refuses" if '"' in value else "is none of Caffe's words for a layer"
+        assert notes == (Note("info", "a", f"line 1: type {value} {what} in layers"),)
 
     def test_type_without_quotation_marks(self) -> None:
         net, notes = parse_prototxt(b'layer { type: CONVOLUTION name: "a" }', "x")

@@ -171,7 +171,10 @@ class Walk:
         """Tell of a field with an unknown value; that of a `layers` block's type is handed on to the upgrade."""
         word = self._tokens[unknown]
         if field.role == "V1 type":
-            self._find("info", name, path, f"type {quote(word)} is none of Caffe's words for a layer in layers")
+            what = "is none of Caffe's words for a layer in layers"
+            if kind_of(word) == "string":
+                what = "has quotation marks, which Caffe refuses in layers"
+            self._find("info", name, path, f"type {quote(word)} {what}")
             self._at = unknown
             parts += TYPE_WORD.tag, self._bare_or_string(field)
         else:
