@@ -15,7 +15,12 @@ __all__ = ["CaffeconvError", "MismatchError", "ParseError", "UnsupportedError", 
 
 
 class CaffeconvError(Exception):
-    """Base of every error that caffeconv raises on purpose."""
+    """Base of every error that caffeconv raises on purpose.
+
+    `warnings` is what was found before, which may be the reason: a line each.
+    """
+
+    warnings: tuple[str, ...] = ()
 
 
 class ParseError(CaffeconvError):

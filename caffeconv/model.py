@@ -7,19 +7,23 @@ nothing is copied before a writer asks for it.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from caffeconv.errors import CaffeconvError
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
 
 __all__ = [
     "MAX_AXES", "MAX_COUNT", "Array", "Blob", "KerasCall", "Layer", "LayerWeights", "MaybeShape", "Net", "Note",
-    "PartialShape", "Result", "Shape", "Source", "StrPath", "Weight", "whole",
+    "PartialShape", "Result", "Shape", "Source", "StrPath", "Weight", "carrying", "whole",
 ]  # fmt: skip
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -56,6 +60,17 @@ class Note:
 
     def __str__(self) -> str:
         return self.text if self.layer is None else f"{self.layer or 'a layer without a name'}: {self.text}"
+
+
+@contextlib.contextmanager
+def carrying(notes: Iterable[Note]) -> Iterator[None]:
+    """An error of the block carries the warnings among the notes, which may be gathered while the block runs."""
+    try:
+        yield
+    except CaffeconvError as error:
+        before = dict.fromkeys(str(note) for note in notes if note.level == "warning" and str(note) not in str(error))
+        error.warnings = tuple(dict.fromkeys((*before, *error.warnings)))
+        raise
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -119,9 +119,10 @@ class TestFilesThatDoNotFit:
         other = FIXTURES / "batch_norm" / "net.caffemodel"
         line = refused(tmp_path, caffeconv(tmp_path / "out", PROTOTXT, other))
         assert line == (
-            "the caffemodel seems to be of another net: conv1 (Convolution) has no weights in the caffemodel; the "
-            'nearest name in the caffemodel is "factor_1"; without weights, too: conv2, ip1, ip2; '
-            '"--allow-missing all" goes on without'
+            "the caffemodel seems to be of another net: conv1 (Convolution) has no weights in the caffemodel; "
+            'without weights, too: conv2, ip1, ip2; "--allow-missing all" goes on without | also warned: weights of '
+            "layers that the prototxt does not have are left out: alone, with_scale, scale, in_place, in_place_scale "
+            "and 3 more"
         )
 
     def test_weights_of_other_shapes(self, tmp_path: Path) -> None:
@@ -135,7 +136,8 @@ class TestFilesThatDoNotFit:
         line = refused(tmp_path, caffeconv(tmp_path / "out", path, CAFFEMODEL), "p")
         assert line == (
             'conv_2 (Convolution) has no weights in the caffemodel; the nearest name in the caffemodel is "conv2"; '
-            '"--allow-missing conv_2" goes on without'
+            '"--allow-missing conv_2" goes on without | also warned: weights of layers that the prototxt does not have '
+            "are left out: conv2"
         )
 
     def test_a_solver(self, tmp_path: Path) -> None:

@@ -165,6 +165,7 @@ class _Options:
 
 def _run(options: _Options) -> None:
     """Convert as the options say, and tell what was written; nothing is, where this raises a CaffeconvError."""
+    from caffeconv.model import carrying
     from caffeconv.net.loading import load_net
     from caffeconv.writing.outputs import output_path
 
@@ -180,10 +181,11 @@ def _run(options: _Options) -> None:
         input_shapes=options.input_shapes,
         allow_missing=options.allow_missing,
     )
-    if set(options.formats) != {"pickle"}:
-        _to_keras(net, paths, options)
-    if "pickle" in options.formats:
-        _to_pickle(net, paths["pickle"], options)
+    with carrying(net.notes):
+        if set(options.formats) != {"pickle"}:
+            _to_keras(net, paths, options)
+        if "pickle" in options.formats:
+            _to_pickle(net, paths["pickle"], options)
 
 
 def _to_pickle(net: Net, path: Path, options: _Options) -> None:
@@ -311,5 +313,7 @@ def _examining(found: list[Note], strict: bool) -> Examine:
 def _refuse_warnings(notes: Sequence[Note], strict: bool) -> None:
     warnings = [note for note in notes if note.level == "warning"]
     if strict and warnings:
-        more = f" (and {len(warnings) - 1} more)" if len(warnings) > 1 else ""
-        raise MismatchError(f"a warning, and --strict was given: {warnings[0]}{more}")
+        from caffeconv.model import carrying
+
+        with carrying(warnings[1:]):
+            raise MismatchError(f"a warning, and --strict was given: {warnings[0]}")

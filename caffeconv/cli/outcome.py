@@ -13,6 +13,8 @@ from caffeconv.errors import CaffeconvError
 
 __all__ = ["guarded"]
 
+_SHOWN = 9
+
 
 def guarded(run: Callable[[], None]) -> None:
     """Run a command; what stops it on purpose is one line on stderr and exit status 1."""
@@ -20,7 +22,7 @@ def guarded(run: Callable[[], None]) -> None:
         run()
         sys.stdout.flush()
     except CaffeconvError as error:
-        click.echo(f"error: {one_line(str(error))}", err=True)
+        click.echo(f"error: {one_line(_text(error))}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output has seen enough, and the interpreter must not try to tell it more at its end.
@@ -29,3 +31,12 @@ def guarded(run: Callable[[], None]) -> None:
         click.echo(f"error: {error.strerror or error}", err=True)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _text(error: CaffeconvError) -> str:
+    """The error with the warnings that came before it, which may tell why."""
+    if not error.warnings:
+        return str(error)
+    more = len(error.warnings) - _SHOWN
+    shown = "; ".join(error.warnings[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+    return f"{error} | also warned: {shown}"

@@ -31,7 +31,7 @@ def assembled(net: Net, options: Options) -> Model:
     """
     growing = Growing(notes=list(net.notes))
     if not any(layer.blobs for layer in net.layers):
-        growing.notes.append(Note("warning", None, "no layer has weights; was the net loaded without a caffemodel?"))
+        growing.notes.append(_without_weights(net))
     scales = fusable_scales(net)
     fused = {scale: norm for norm, scale in scales.items()}
     values: dict[Source, Value] = {}
@@ -62,6 +62,13 @@ def assembled(net: Net, options: Options) -> Model:
     return _finished(net, growing, values)
 
 
+def _without_weights(net: Net) -> Note:
+    """Says that there is nothing to convert; a net whose types have no weights lacks none."""
+    if all(layer.type in LAYER_TYPES and LAYER_TYPES[layer.type].blobs == "none" for layer in net.layers):
+        return Note("info", None, "no layer of this net is of a type that has weights")
+    return Note("warning", None, "no layer has weights; was the net loaded without a caffemodel?")
+
+
 def _tops(site: Site) -> tuple[Value, ...]:
     """What the rule of the layer's type makes of it; where there is none, or it cannot, a node that says so."""
     layer, rule = site.layer, RULES.get(site.layer.type)
@@ -70,6 +77,12 @@ def _tops(site: Site) -> tuple[Value, ...]:
     needed = 0 if _is_source(layer) or _needs_none(layer) else max(1, _bottoms(layer))
     if rule is not None and len(site.inputs) < needed:
         rule, reason = None, f"{layer.type} needs {needed} bottoms, not {len(site.inputs)}"
+    if rule is not None and _reads_weights(layer):
+        rule, reason = None, "its second bottom is its weights, as in a fork of Caffe, which no layer of Keras takes"
+        if not layer.blobs:
+            site.warn(reason)
+    if rule is not None and rule.build is not None and layer.blobs and not rule.weights:
+        rule, reason = None, f"what the arrays of a {layer.type} do is not known"
     try:
         given = rule is not None and (layer.blobs or not rule.weights or rule.may_lack or len(layer.bottoms) > 1)
         if rule is not None and rule.build is not None and given:
@@ -92,6 +105,10 @@ def _tops(site: Site) -> tuple[Value, ...]:
     if weights:
         site.warn(f"{reason}; {'its arrays are written as stored' if site.options.include_unknown else 'left out'}")
     return site.unsupported(reason, weights)
+
+
+def _reads_weights(layer: Layer) -> bool:
+    return len(layer.bottoms) > 1 and (layer.type == "InnerProduct" or LAYER_TYPES[layer.type].like == "InnerProduct")
 
 
 def _bottoms(layer: Layer) -> int:

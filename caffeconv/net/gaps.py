@@ -56,7 +56,7 @@ def _missing_message(net: Net, refused: Sequence[Layer], stored: Sequence[str]) 
 def _near(name: str, candidates: Collection[str], where: str = "") -> str:
     import difflib  # costs time, and only mistakes need it
 
-    near = difflib.get_close_matches(name, candidates, n=1, cutoff=0.0)
+    near = difflib.get_close_matches(name, candidates, n=1)
     return f'; the nearest name{where} is "{near[0]}"' if near else ""
 
 

@@ -7,42 +7,64 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from caffeconv.catalogue import LAYER_TYPES
 from caffeconv.errors import MismatchError
-from caffeconv.model import Layer, MaybeShape, Net, Note, PartialShape, Source
+from caffeconv.model import Layer, MaybeShape, Net, Note, PartialShape, Source, carrying
 from caffeconv.net.shapes import infer_top_shapes
+from caffeconv.net.shapes.table import TABLE
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
 
 __all__ = ["AUTOMATIC_TOP", "build_net", "insert_splits", "settle_shapes"]
 
+_LOOKED_UP = 3
+"""How many bottoms that nobody makes are looked for among all names; to look for each takes too long."""
 AUTOMATIC_TOP = "(automatic)"
 """The name that Caffe gives to the top of a loss layer that was written without one."""
 
 
-def build_net(name: str, params: Iterable[LayerParameter], input_shapes: Mapping[str, PartialShape]) -> Net:
+def build_net(
+    name: str, params: Iterable[LayerParameter], input_shapes: Mapping[str, PartialShape], *, as_stored: bool = False
+) -> Net:
     """Connect layers to a net and give every blob its shape where that can be known.
 
     `input_shapes` maps names of blobs that no layer computes from others to their shapes; they replace what the
-    layers say, and serve bottoms that no layer makes.
+    layers say, and serve bottoms that no layer makes. A net `as_stored`, in a file of weights, may lack what Caffe
+    insists on in a text: types and bottoms.
 
     Raises:
-        MismatchError: `input_shapes` names a blob that is not such an input.
+        MismatchError: `input_shapes` names a blob that is not such an input, or a layer lacks a bottom.
     """
-    layers: list[Layer] = []
     notes: list[Note] = []
+    with carrying(notes):
+        return _connected(name, params, input_shapes, as_stored, notes)
+
+
+def _connected(
+    name: str,
+    params: Iterable[LayerParameter],
+    input_shapes: Mapping[str, PartialShape],
+    as_stored: bool,
+    notes: list[Note],
+) -> Net:
+    layers: list[Layer] = []
+    orphans = 0
     makers: dict[str, Source] = {}
     unused_inputs = set(input_shapes)
     for index, original in enumerate(params):
         param = _with_automatic_top(original)
+        if not as_stored:
+            notes += _refused_by_caffe(param, index)
         sources = tuple(makers.get(bottom) for bottom in param.bottom)
         for bottom, source in zip(param.bottom, sources, strict=True):
             if source is None:
-                notes.append(_orphan_note(param.name, bottom, makers, known=bottom in input_shapes))
+                near = makers if orphans < _LOOKED_UP else {}
+                notes.append(_orphan_note(param.name, bottom, near, known=bottom in input_shapes))
+                orphans += 1
         bottoms = tuple(
             input_shapes.get(bottom) if source is None else layers[source.layer].top_shapes[source.top]
             for bottom, source in zip(param.bottom, sources, strict=True)
@@ -53,7 +75,8 @@ def build_net(name: str, params: Iterable[LayerParameter], input_shapes: Mapping
             tops = tuple(input_shapes.get(top, shape) for top, shape in zip(param.top, tops, strict=True))
             unused_inputs.difference_update(param.top)
         if reason is not None and any(shape is None or None in shape for shape in tops):
-            notes.append(Note("warning" if refused else "info", param.name, reason))
+            hint = "" if refused or param.bottom else f"; give it, with --input-shape {_hinted(param, tops)}"
+            notes.append(Note("warning" if refused else "info", param.name, reason + hint))
         notes.extend(_repeated_tops(param, makers))
         layers.append(
             Layer(param.name, param.type, param, tuple(param.bottom), tuple(param.top), (), bottoms, tops, sources)
@@ -61,6 +84,26 @@ def build_net(name: str, params: Iterable[LayerParameter], input_shapes: Mapping
         makers.update((top, Source(index, position)) for position, top in enumerate(param.top))
     _refuse_unused(unused_inputs, layers)
     return Net(name, tuple(layers), tuple(notes))
+
+
+def _refused_by_caffe(param: LayerParameter, index: int) -> list[Note]:
+    """Notes on a layer of a text that Caffe refuses, but that tells enough; one that lacks a bottom does not."""
+    if not param.ListFields():
+        return [Note("info", None, f"layer {index} of the prototxt, counted from 0, is empty, which Caffe refuses")]
+    if not param.type:
+        return [Note("warning", param.name, "give it a type: it has none, which Caffe refuses")]
+    needed, has = TABLE[param.type].bottoms if param.type in TABLE else 0, len(param.bottom)
+    if has < needed and (not has or not LAYER_TYPES[param.type].fork):
+        them, have = ("its bottom", "none") if needed == 1 else (f"its {needed} bottoms", str(has or "none"))
+        raise MismatchError(f"give {param.name} ({param.type}) {them}: it has {have} in the prototxt")
+    return []
+
+
+def _hinted(param: LayerParameter, tops: Sequence[MaybeShape]) -> str:
+    """The first top whose shape is open, with what is known of it."""
+    name, shape = next(each for each in zip(param.top, tops, strict=True) if each[1] is None or None in each[1])
+    sizes = "N,C,H,W" if shape is None else ",".join("?" if size is None else str(size) for size in shape)
+    return f"{name}={sizes}"
 
 
 def _with_automatic_top(param: LayerParameter) -> LayerParameter:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from caffeconv.catalogue import LAYER_TYPES
 from caffeconv.errors import MismatchError
-from caffeconv.model import Blob, Layer, Net, Note, PartialShape, Shape
+from caffeconv.model import Blob, Layer, Net, Note, PartialShape, Shape, carrying
 from caffeconv.net.agreement import same_values, shared_note, type_note
 from caffeconv.net.fillers import filled_by_fillers
 from caffeconv.net.fitting import fitted, operated_on, readable, wrong_count
@@ -44,13 +44,20 @@ class _Slot:
 
 
 def join_weights(
-    net: Net, stored: Sequence[StoredLayer], allow_missing: Collection[str] = (), left_out: Collection[str] = ()
+    net: Net,
+    stored: Sequence[StoredLayer],
+    allow_missing: Collection[str] = (),
+    left_out: Collection[str] = (),
+    *,
+    as_stored: bool = False,
 ) -> Net:
     """`net` with the arrays of `stored`, each under the shape that its layer gives it.
 
     A file layer goes to the first layer of its name, so the last of several copies wins. Layers that share a
     parameter (`param { name: … }`) get the array that was written last to any of them. `left_out` are layers of the
-    prototxt that `net` does not have because they belong to another phase, level or stage.
+    prototxt that `net` does not have because they belong to another phase, level or stage. A net `as_stored`, in the
+    same file, may have less than its arrays need, or types that forks have under numbers of Caffe's: what contradicts
+    its arrays is not believed.
 
     Raises:
         MismatchError: a layer that has weights in Caffe has none in `stored` and is not in `allow_missing`; the
@@ -58,17 +65,51 @@ def join_weights(
     """
     targets = {layer.name: index for index, layer in reversed(list(enumerate(net.layers)))}
     expected = [expected_blobs(layer.param, layer.bottom_shapes) for layer in net.layers]
+    if as_stored:
+        net, expected = _believed(net, stored, targets, expected)
+        stored = [dataclasses.replace(each, type="") for each in stored]
     counts = {targets[each.name]: len(each.blobs) for each in stored if each.name in targets and each.blobs}
     owners = _share(net.layers, [len(e) if e is not None else counts.get(i, 0) for i, e in enumerate(expected)])
     _check_sharers(net.layers, expected, owners)
     stored = [_with_shared(each, targets, expected, owners) for each in stored]
     counts |= {targets[each.name]: len(each.blobs) for each in stored if each.name in targets and each.blobs}
-    filled, odd = _gathered(net.layers, stored, targets, expected, owners)
-    layers, missing, made = _fill(net.layers, expected, counts, owners, filled)
-    names = [each.name for each in stored if each.blobs]
-    notes = [*odd, *made, *check_missing(net, names, missing, allow_missing)]
-    notes += list_leftovers(net, names, left_out)
+    notes: list[Note] = []
+    with carrying(notes):
+        filled = _gathered(net.layers, stored, targets, expected, owners, notes)
+        layers, missing, made = _fill(net.layers, expected, counts, owners, filled)
+        notes += made
+        names = [each.name for each in stored if each.blobs]
+        leftovers = list_leftovers(net, names, left_out)
+        with carrying(leftovers):
+            notes += check_missing(net, names, missing, allow_missing)
+        notes += leftovers
     return dataclasses.replace(net, layers=layers, notes=(*net.notes, *notes))
+
+
+def _believed(
+    net: Net,
+    stored: Sequence[StoredLayer],
+    targets: Mapping[str, int],
+    expected: Sequence[tuple[PartialShape, ...] | None],
+) -> tuple[Net, list[tuple[PartialShape, ...] | None]]:
+    """The net of a file whose layers bear types that their arrays can belong to, and the shapes that these have."""
+    layers, shapes_of, notes = list(net.layers), list(expected), list(net.notes)
+    for each in stored:
+        layer, shapes = layers[targets[each.name]], shapes_of[targets[each.name]]
+        if not each.blobs or shapes is None or LAYER_TYPES[layer.type].blobs == "dialects":
+            continue
+        fits = len(shapes) == len(each.blobs) and all(
+            blob is None or fitted(blob, shape, layer, number) is not None
+            for number, (blob, shape) in enumerate(zip(each.blobs, shapes, strict=True))
+        )
+        if not fits:
+            param = type(layer.param).FromString(layer.param.SerializeToString())
+            param.type = f"{layer.type}?"
+            layers[targets[each.name]] = dataclasses.replace(layer, type=param.type, param=param)
+            shapes_of[targets[each.name]] = None
+            text = f"its arrays are not those of the {layer.type} that the file says it is: taken as they are stored"
+            notes.append(Note("warning", layer.name, text))
+    return dataclasses.replace(net, layers=tuple(layers), notes=tuple(notes)), shapes_of
 
 
 def _gathered(
@@ -77,12 +118,12 @@ def _gathered(
     targets: Mapping[str, int],
     expected: Sequence[tuple[PartialShape, ...] | None],
     owners: Mapping[_Slot, _Slot],
-) -> tuple[dict[_Slot, Blob], list[Note]]:
-    """For each place the array that was stored last for it, and what is odd about them."""
+    notes: list[Note],
+) -> dict[_Slot, Blob]:
+    """For each place the array that was stored last for it; what is odd about them goes to the notes."""
     filled: dict[_Slot, Blob] = {}
     writers: dict[_Slot, list[str]] = {}
     differ: dict[_Slot, bool] = {}
-    notes: list[Note | None] = []
     for each in stored:
         index = targets.get(each.name)
         if index is None or not each.blobs:
@@ -105,11 +146,12 @@ def _gathered(
                 differ[slot] = differ.get(slot, False) or not same_values(filled[slot].array, fitting.array)
             writers.setdefault(slot, []).append(layer.name)
             filled[slot] = fitting
-        notes.append(operated or type_note(each.type, layer))
+        odd = operated or type_note(each.type, layer)
+        notes += [] if odd is None else [odd]
     for slot, differs in differ.items():
         if differs:
             notes.append(shared_note(layers[slot.layer].param.param[slot.blob].name, writers[slot]))
-    return filled, [note for note in notes if note is not None]
+    return filled
 
 
 def _share(layers: Sequence[Layer], counts: Sequence[int]) -> Mapping[_Slot, _Slot]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from caffeconv.errors import MismatchError, UnsupportedError
-from caffeconv.model import Net, PartialShape, StrPath
+from caffeconv.model import Net, Note, PartialShape, StrPath, carrying
 from caffeconv.net import ALL, State, StoredLayer, build_net, join_weights, keep_layers
 from caffeconv.net.filtering import list_left_out, list_without_effect
 from caffeconv.net.settling import settle_from_blobs
@@ -60,7 +60,8 @@ def load_net(
     state = _state(phase, level, stages)
     weights = read_contents(caffemodel, *_WEIGHTS) if caffemodel is not None else None
     if os.fspath(prototxt) != EMBEDDED:
-        text = read_contents(prototxt, Kind.PROTOTXT)
+        with carrying(weights.notes if weights is not None else ()):
+            text = read_contents(prototxt, Kind.PROTOTXT)
     elif weights is None:
         raise MismatchError('the prototxt "-" stands for the net inside a caffemodel, but no caffemodel is given')
     elif weights.kind is Kind.HDF5_SNAPSHOT:
@@ -131,16 +132,30 @@ def _assemble(
     allow_missing: Collection[str],
 ) -> Net:
     notes = [note for each in (text, weights) if each is not None for note in each.notes]
+    with carrying(notes):
+        net = _built(text, weights, state, input_shapes, allow_missing)
+    return dataclasses.replace(net, notes=(*notes, *net.notes))
+
+
+def _built(
+    text: Contents | None,
+    weights: Contents | None,
+    state: State,
+    input_shapes: Mapping[str, PartialShape],
+    allow_missing: Collection[str],
+) -> Net:
     left_out: set[str] = set()
+    notes: list[Note] = list_without_effect(text.net if text is not None else None, state)
     if text is not None:
         name, layers = text.net.name, _kept_layers(text, state)
         left_out = {layer.name for layer in text.net.layer}.difference(layer.name for layer in layers)
     elif weights is not None:
         name, layers = weights.net.name, list(weights.net.layer)
-    net = build_net(name, layers, _checked_shapes(input_shapes))
-    notes += list_without_effect(text.net if text is not None else None, state)
+    with carrying(notes):
+        net = build_net(name, layers, _checked_shapes(input_shapes), as_stored=text is None)
     if text is not None:
         notes += list_left_out(text.net, state, _unmade(net).difference(input_shapes))
+    net = dataclasses.replace(net, notes=(*notes, *net.notes))
     if weights is not None:
         stored = [
             StoredLayer(
@@ -150,8 +165,9 @@ def _assemble(
             )
             for layer in weights.net.layer
         ]
-        net = settle_from_blobs(join_weights(net, stored, allow_missing, left_out))
-    return dataclasses.replace(net, notes=(*notes, *net.notes))
+        with carrying(net.notes):
+            net = settle_from_blobs(join_weights(net, stored, allow_missing, left_out, as_stored=text is None))
+    return net
 
 
 def _unmade(net: Net) -> frozenset[str]:

@@ -188,7 +188,7 @@ class TestOptions:
             assert (outcome.status, outcome.out) == (1, "")
             assert outcome.err == (
                 'error: a warning, and --strict was given: conv: no layer makes its bottom "data", shapes are unknown '
-                "from here on (and 1 more)\n"
+                "from here on | also warned: weights of layers that the prototxt does not have are left out: other\n"
             )
         assert written(tmp_path) == []
 
@@ -235,7 +235,11 @@ class TestOptions:
         moved = values(2, 12).reshape(2, 3, 2, 2).transpose(2, 3, 1, 0).reshape(12, 2)
         np.testing.assert_array_equal(kernel(tmp_path / "out.h5", "fc"), moved)
         outcome = caffeconv("--flatten-shape", "no=3,2,2", tmp_path / "other", *files)
-        assert (outcome.status, outcome.err) == (1, 'error: the net has no layer "no" to give a flattened shape to\n')
+        assert outcome.status == 1
+        assert outcome.err == (
+            'error: the net has no layer "no" to give a flattened shape to | also warned: fc: no layer makes its '
+            'bottom "x", shapes are unknown from here on\n'
+        )
 
     def test_input_shape(self, tmp_path: Path) -> None:
         text = layer_text("d", "Data", tops="data") + layer_text(

@@ -330,7 +330,7 @@ def test_says_what_keras_cannot_compute(text: str, problem: str) -> None:
 
 def test_a_layer_without_blobs_around_it_keeps_its_arrays() -> None:
     """As in a caffemodel of which only names and arrays were kept."""
-    net = net_of('layer { name: "fc" type: "InnerProduct" }', [("fc", [values(4, 9), values(4)])])
+    net = net_of('layer { name: "fc" type: "InnerProduct" }', [("fc", [values(4, 9), values(4)])], as_stored=True)
     model = assembled(net, Options())
     (node,) = (node for node in model.nodes if node.weights)
     assert [weight.array.shape for weight in node.weights] == [(9, 4), (4,)]

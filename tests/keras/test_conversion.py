@@ -216,8 +216,20 @@ class TestPlainNets:
         net = filled(layer_text("relu", "ReLU", "data"))
         assert said(convert(net)) == [
             'warning relu: no layer makes its bottom "data", shapes are unknown from here on',
-            "warning no layer has weights; was the net loaded without a caffemodel?",
+            "info no layer of this net is of a type that has weights",
         ]
+
+    def test_a_net_without_its_weights(self) -> None:
+        net = net_of(DATA + layer_text("conv", "Convolution", "data", more=CONV))
+        assert "warning no layer has weights; was the net loaded without a caffemodel?" in said(convert(net))
+
+    @pytest.mark.parametrize("arrays", [[values(5)], []])
+    def test_an_inner_product_of_two_bottoms(self, arrays: list[np.ndarray]) -> None:
+        settings = f"inner_product_param {{ num_output: 5 bias_term: {'true' if arrays else 'false'} }}"
+        text = input_text("x", 2, 3) + input_text("w", 5, 3) + layer_text("ip", "InnerProduct", "x w", more=settings)
+        result = convert(net_of(text, [("ip", arrays)]))
+        assert any(note.startswith("warning ip: its second bottom is its weights") for note in said(result))
+        assert [[weight.name for weight in layer.weights] for layer in result.layers] == [["weights_0"]][: len(arrays)]
 
 
 class TestLayersWithoutWeights:

@@ -6,8 +6,8 @@ import pytest
 
 from caffeconv.errors import MismatchError
 from caffeconv.model import Net, Source
-from caffeconv.net import AUTOMATIC_TOP, insert_splits, settle_shapes
-from tests.support.net_builder import input_text, layer_text, net_of, one_line
+from caffeconv.net import AUTOMATIC_TOP, build_net, insert_splits, settle_shapes
+from tests.support.net_builder import input_text, layer_text, message_of, net_of, one_line
 
 DATA = input_text("data", 2, 3, 4, 5)
 
@@ -64,13 +64,67 @@ def test_a_plain_net_has_no_notes() -> None:
         pytest.param(input_text("x", 1, -3), "warning x: axis 1 would have size -3", id="an-input-of-no-size"),
         pytest.param(
             layer_text("d", "Strange"),
-            'info d: "Strange" is not a layer type whose output shapes are known',
+            'info d: "Strange" is not a layer type whose output shapes are known; give it, with '
+            "--input-shape d=N,C,H,W",
             id="a-fork",
         ),
     ],
 )
 def test_what_is_wrong_is_a_warning_and_what_is_not_known_is_not(text: str, note: str) -> None:
     assert notes(net_of(text)) == [note]
+
+
+class TestWhatCaffeRefuses:
+    @pytest.mark.parametrize(
+        ("layer", "told"),
+        [
+            (layer_text("f", "Flatten"), "give f (Flatten) its bottom: it has none in the prototxt"),
+            (layer_text("t", "Tile", tops="y"), "give t (Tile) its bottom: it has none"),
+            (layer_text("i", "InnerProduct"), "give i (InnerProduct) its bottom"),
+            (layer_text("p", "Permute"), "give p (Permute) its bottom"),
+            (layer_text("c", "Crop", "x"), "give c (Crop) its 2 bottoms: it has 1"),
+            (layer_text("a", "Accuracy"), "give a (Accuracy) its 2 bottoms: it has none"),
+        ],
+    )
+    def test_a_layer_lacks_a_bottom(self, layer: str, told: str) -> None:
+        with pytest.raises(MismatchError) as refused:
+            net_of(input_text("x", 1, 3) + layer)
+        assert one_line(refused.value).startswith(told)
+
+    def test_types_of_forks_may_have_fewer(self) -> None:
+        assert notes(net_of(input_text("x", 1, 3) + layer_text("a", "Axpy", "x"))) == [
+            "warning a: Axpy needs 3 bottoms, not 1"
+        ]
+
+    def test_the_error_carries_what_was_found_before(self) -> None:
+        with pytest.raises(MismatchError) as refused:
+            net_of(layer_text("r", "ReLU", "nobodys") + layer_text("f", "Flatten"))
+        (line,) = refused.value.warnings
+        assert 'r: no layer makes its bottom "nobodys"' in line
+
+    def test_a_file_of_weights_may_lack_them(self) -> None:
+        net = build_net("net", message_of(layer_text("f", "Flatten") + layer_text("g", "")).layer, {}, as_stored=True)
+        assert not any("Caffe refuses" in note.text for note in net.notes)
+
+    def test_no_type_and_nothing_at_all(self) -> None:
+        assert notes(net_of(input_text("x", 1) + "layer { }" + 'layer { name: "n" bottom: "x" }')) == [
+            "info layer 1 of the prototxt, counted from 0, is empty, which Caffe refuses",
+            "warning n: give it a type: it has none, which Caffe refuses",
+        ]
+
+
+class TestInputsWithoutShape:
+    @pytest.mark.parametrize(
+        ("layer", "hint"),
+        [
+            (layer_text("d", "Data", tops="im label"), "--input-shape im=?,?,?,?"),
+            (layer_text("d", "Data", tops="im", more="transform_param { crop_size: 9 }"), "--input-shape im=?,?,9,9"),
+            (layer_text("d", "HDF5Data", tops="seq"), "--input-shape seq=N,C,H,W"),
+        ],
+    )
+    def test_the_option_is_named(self, layer: str, hint: str) -> None:
+        (note,) = notes(net_of(layer))
+        assert note.endswith(hint)
 
 
 class TestOrphans:

@@ -9,7 +9,9 @@ import pytest
 
 from caffeconv.catalogue import LAYER_TYPES
 from caffeconv.errors import MismatchError
-from tests.support.net_builder import input_text, layer_text, net_of, one_line, values
+from caffeconv.model import Blob
+from caffeconv.net import StoredLayer, build_net, join_weights
+from tests.support.net_builder import input_text, layer_text, message_of, net_of, one_line, values
 
 if TYPE_CHECKING:
     from caffeconv.model import Net
@@ -191,8 +193,18 @@ class TestMissing:
         )
 
     def test_names_that_are_taken_are_not_near(self) -> None:
-        message = refusal(self.TEXT, self.WEIGHTS, ("zzz", [W]))
-        assert 'the nearest name in the caffemodel is "zzz"' in message
+        message = refusal(self.TEXT, self.WEIGHTS, ("conv22", [W]))
+        assert 'the nearest name in the caffemodel is "conv22"' in message
+
+    def test_what_is_not_near_is_not_said(self) -> None:
+        assert refusal(self.TEXT, self.WEIGHTS, ("zzz", [W])) == (
+            'conv2 (Convolution) has no weights in the caffemodel; "--allow-missing conv2" goes on without'
+        )
+
+    def test_what_was_found_before_comes_with_the_error(self) -> None:
+        with pytest.raises(MismatchError) as refused:
+            net_of(self.TEXT.replace('bottom: "data"', 'bottom: "date"'), [self.WEIGHTS, ("zzz", [W])])
+        assert refused.value.warnings == ("weights of layers that the prototxt does not have are left out: zzz",)
 
     def test_several_layers(self) -> None:
         text = self.TEXT + layer_text("fc", "InnerProduct", "conv2", more=DENSE)
@@ -203,8 +215,8 @@ class TestMissing:
 
     def test_a_wholly_different_file(self) -> None:
         assert refusal(self.TEXT, ("x", [W]), ("y", [W])) == (
-            "the caffemodel seems to be of another net: conv1 (Convolution) has no weights in the caffemodel; the "
-            'nearest name in the caffemodel is "y"; without weights, too: conv2; "--allow-missing all" goes on without'
+            "the caffemodel seems to be of another net: conv1 (Convolution) has no weights in the caffemodel; "
+            'without weights, too: conv2; "--allow-missing all" goes on without'
         )
 
     def test_a_file_without_weights(self) -> None:
@@ -224,7 +236,7 @@ class TestMissing:
     def test_other_names_do_not_help(self) -> None:
         assert "conv2 (Convolution) has no weights" in refusal(self.TEXT, self.WEIGHTS, allow_missing=["conv1"])
 
-    @pytest.mark.parametrize("bottoms", ["", "conv1", "conv1 conv1"])
+    @pytest.mark.parametrize("bottoms", ["conv1", "conv1 conv1"])
     @pytest.mark.parametrize("kind", [name for name, each in LAYER_TYPES.items() if each.blobs == "some"])
     def test_what_has_some_misses_them_whatever_their_shapes(self, kind: str, bottoms: str) -> None:
         text = DATA + layer_text("conv1", "Convolution", "data", more=CONV) + layer_text("odd", kind, bottoms)
@@ -234,8 +246,11 @@ class TestMissing:
 
     @pytest.mark.parametrize("kind", ["Convolution", "InnerProduct", "BatchNorm", "PReLU"])
     def test_so_does_what_has_no_bottoms(self, kind: str) -> None:
+        """As nets inside of caffemodels may be stored; a text must have them."""
         text = DATA + layer_text("conv1", "Convolution", "data", more=CONV) + layer_text("odd", kind)
-        assert f"odd ({kind}) has no weights in the caffemodel" in refusal(text, self.WEIGHTS)
+        net = build_net("net", message_of(text).layer, {}, as_stored=True)
+        with pytest.raises(MismatchError, match=rf"odd \({kind}\) has no weights in the caffemodel"):
+            join_weights(net, [StoredLayer("conv1", (Blob(W), Blob(B)))])
 
     def test_a_name_of_no_layer_is_refused(self) -> None:
         assert refusal(self.TEXT, self.WEIGHTS, allow_missing=["conv2", "covn1"]) == (

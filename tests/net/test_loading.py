@@ -10,6 +10,7 @@ import pytest
 
 from caffeconv.errors import MismatchError, ParseError, UnsupportedError
 from caffeconv.net.loading import list_files, load_net
+from tests.support import wire_writer as write
 from tests.support.net_builder import (
     input_text,
     layer_text,
@@ -237,3 +238,17 @@ class TestListings:
         path = write_text(tmp_path / "x", "<html></html>")
         with pytest.raises(ParseError, match="is an HTML page"):
             list_files([path])
+
+
+class TestWhatComesWithAnError:
+    def test_warnings_of_both_files(self, prototxt: Path, tmp_path: Path) -> None:
+        twins = write.blob(2) + write.packed_doubles(8, [5, 6])
+        path = tmp_path / "c"
+        path.write_bytes(write.layer("other", "Scale", twins))
+        odd = write_text(tmp_path / "p", prototxt.read_text() + "odd: 1")
+        with pytest.raises(MismatchError) as refused:
+            load_net(odd, path)
+        first, second, third = refused.value.warnings
+        assert 'unknown field "odd"' in first
+        assert "data beside double_data" in second
+        assert "left out: other" in third

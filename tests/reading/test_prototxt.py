@@ -187,9 +187,12 @@ class TestRefused:
             pytest.param(f"input_dim: {'9' * 9999} layer {{ }}", "is out of range", id="endless number"),
             pytest.param('layer { name: "a"\n\tname: "b" }', '2:2: "name" is given twice, first on line 1',
                          id="value twice"),
-            pytest.param("layer { relu_param { } relu_param { } }", '1:24: "relu_param" is given twice',
+            pytest.param("layer { relu_param { } relu_param { negative_slope: 2 } }", '1:24: "relu_param" is given',
                          id="block twice"),
-            pytest.param("layer { name: 'a' // c\n}", "1:19: expected the name of a field, got /", id="C++ comment"),
+            pytest.param("layer { convolution_param { num_output: [4, 5] } }", 'num_output" is given twice, and its',
+                         id="list of several"),
+            pytest.param("layer { name: 'a' // c\n}", "1:19: expected the name of a field, got /: begin a comment "
+                         "with #, and not as in", id="C++ comment"),
             pytest.param("layer { convolution_param { num_output: 1\nlayer { } }", '2:1: "layer" inside of '
                          '"convolution_param": is a bracket missing above?', id="bracket forgotten before a layer"),
             pytest.param("layer { 1: 2 }", "1:9: expected the name of a field, got 1", id="field by number"),
@@ -340,7 +343,7 @@ class TestPassedOver:
         [
             pytest.param("engine: NO_SUCH_WORD;", id="word"),
             pytest.param("engine: 99,", id="number"),
-            pytest.param("negative_slope: [1, 2];", id="list"),
+            pytest.param("negative_slope: [];", id="list"),
             pytest.param("foo: 1;", id="unknown field"),
         ],
     )
@@ -353,12 +356,53 @@ class TestPassedOver:
         net = read("layer { relu_param { engine: MKL2017 } }")
         assert net.layer[0].relu_param.HasField("engine")
 
-    def test_list_where_one_value_is_taken(self) -> None:
-        net, notes = parse_prototxt(b'layer { name: "a" pooling_param { kernel_size: [1, 2] pad: 1 } }', "x")
-        assert net == layers(LayerParameter(name="a", pooling_param={"pad": 1}))
-        assert notes == (
-            Note("warning", "a", "line 1: pooling_param.kernel_size takes one value, the list is skipped"),
-        )
+    @pytest.mark.parametrize(
+        ("written", "read", "told"),
+        [
+            pytest.param("kernel_size: 3 kernel_size: 3", {"kernel_size": 3}, "info kernel_size; they are the same"),
+            pytest.param("kernel_size: [3, 3]", {"kernel_size": 3}, "info kernel_size; they are the same"),
+            pytest.param("kernel_size: [5]", {"kernel_size": 5}, None),
+            pytest.param("stride: 2, stride: [2, 2]", {"stride": 2}, "info stride; they are the same"),
+            pytest.param("pool: MAX pool: MAX pool: MAX", {"pool": 0}, "info pool; they are the same"),
+            pytest.param(
+                "kernel_size: 3 kernel_size: 5", {"kernel_h": 3, "kernel_w": 5}, "info kernel_size: they are taken for"
+            ),
+            pytest.param("pad: [1, 0]", {"pad_h": 1, "pad_w": 0}, "info pad: they are taken for pad_h and pad_w"),
+            pytest.param("kernel_size: 3 stride: [1, 2, 2]", {}, "warning stride, for 3 axes: the window is left open"),
+            pytest.param("kernel_size: [1, 2, 3] pad: 2", {"pad": 2}, "warning kernel_size, for 3 axes: the window"),
+            pytest.param("engine: CUDNN engine: CAFFE", {"engine": 1}, "info engine: the last counts"),
+            pytest.param("kernel_size: []", {}, "warning kernel_size takes one value, the empty list is skipped"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    def test_several_values_for_one(self, written: str, read: dict[str, int], told: str | None) -> None:
+        net, notes = parse_prototxt(f'layer {{ name: "a" pooling_param {{ {written} }} }}'.encode(), "x")
+        assert net == layers(LayerParameter(name="a", pooling_param=read))
+        said = [f"{note.level} {note.text}" for note in notes]
+        short = [line.replace("line 1: pooling_param.", "").replace(" has several values, as only forks allow", "")
+                 for line in said]  # fmt: skip
+        assert len(short) == (told is not None)
+        assert all(line.startswith(str(told)) for line in short)
+
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            pytest.param('bias_filler { value: 1 value: 2 type: "constant" type: "xavier" }', 2, id="values"),
+            pytest.param("bias_filler { value: 1 } bias_filler { value: 3 } bias_filler { value: 4 }", 4, id="blocks"),
+            pytest.param("bias_filler { value: [1, 5] }", 5, id="list"),
+        ],
+    )
+    def test_fillers_count_for_little(self, text: str, value: float) -> None:
+        net, notes = parse_prototxt(f"layer {{ convolution_param {{ {text} }} }}".encode(), "x")
+        assert net.layer[0].convolution_param.bias_filler.value == value
+        assert {note.level for note in notes} == {"info"}
+
+    @pytest.mark.parametrize("name", ["resize_param", "distort_param"])
+    def test_what_only_training_needs_counts_for_little(self, name: str) -> None:
+        block = f"{name} {{ prob: 0.5 }} {name} {{ prob: 0.25 }}" if name == "resize_param" else f"{name} {{ }} " * 2
+        net, notes = parse_prototxt(f"layer {{ transform_param {{ {block} crop_size: 3 }} }}".encode(), "x")
+        assert net.layer[0].transform_param.crop_size == 3
+        assert [note.level for note in notes] == ["info"]
 
     @pytest.mark.parametrize(
         ("value", "word"), [("NO_SUCH_TYPE", "NO_SUCH_TYPE"), ("43", "43"), ('"Convolution"', "Convolution")]
@@ -366,9 +410,8 @@ class TestPassedOver:
     def test_v1_type_that_is_no_word_of_caffe(self, value: str, word: str) -> None:
         net, notes = parse_prototxt(f'layers {{ name: "a" type: {value} top: "t" }}'.encode(), "x")
         assert net == NetParameter(layers=[V1LayerParameter(name="a", type_word=word, top=["t"])])
-        assert notes == (
-            Note("info", "a", f"line 1: type {value} is none of Caffe's words for a layer in layers"),
-        )  # fmt: skip
+        what = "has quotation marks, which Caffe refuses" if '"' in value else "is none of Caffe's words for a layer"
+        assert notes == (Note("info", "a", f"line 1: type {value} {what} in layers"),)
 
     def test_type_without_quotation_marks(self) -> None:
         net, notes = parse_prototxt(b'layer { type: CONVOLUTION name: "a" }', "x")
@@ -460,9 +503,11 @@ ABOUT = {
         "type: DROPOUT", 'type: "DROPOUT"',
     ),
     "MyCaffe+MyCaffe__MyCaffe.test_test_data_models_tft_Tft_traffic_tft_traffic_train_test": (r"source: C:.*", ""),
-    "yjxiong+caffe__models_C3D_train": (r"scale_ratios:.*|(?<=pool: MAX)\s*kernel_size:.*\s*stride:.*", ""),
+    "yjxiong+caffe__models_C3D_train": (
+        r"scale_ratios:.*|(?<=pool: MAX)\s*kernel_size: \[1.*\s*stride:.*|(?<=: )\[2, 2, 2\]", {"[2, 2, 2]": "2"},
+    ),
 }  # fmt: skip
-"""What keeps protobuf's own parser from reading a file, and what to write there instead."""
+"""What keeps protobuf's own parser from reading a file, and what to write there instead, perhaps by what it is."""
 
 
 class TestLikeProtobuf:
@@ -501,7 +546,8 @@ class TestLikeProtobuf:
             text = data.decode()
         except UnicodeDecodeError:
             text = data.decode("latin-1")
-        text = re.sub(*ABOUT.get(path.stem, ("", "")), text)
+        pattern, instead = ABOUT.get(path.stem, ("", ""))
+        text = re.sub(pattern, lambda m: instead if isinstance(instead, str) else instead.get(m.group(), ""), text)
         net, _ = read_prototxt(path)
         assert net == text_format.Parse(text, NetParameter(), allow_unknown_field=True)
 

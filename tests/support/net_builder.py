@@ -51,13 +51,14 @@ def net_of(
     input_shapes: Mapping[str, PartialShape] | None = None,
     allow_missing: Collection[str] = (),
     legacy: bool = False,
+    as_stored: bool = False,
 ) -> Net:
     """The net of a text in today's form, with weights if they are given; `legacy` gives their shapes four axes."""
-    net = build_net("net", keep_layers(message_of(text), state or State()), input_shapes or {})
+    net = build_net("net", keep_layers(message_of(text), state or State()), input_shapes or {}, as_stored=as_stored)
     if weights is None:
         return net
     stored = [StoredLayer(name, tuple(_blob(array, legacy) for array in arrays)) for name, arrays in weights]
-    return settle_from_blobs(join_weights(net, stored, allow_missing))
+    return settle_from_blobs(join_weights(net, stored, allow_missing, as_stored=as_stored))
 
 
 def _blob(array: Array | None, legacy: bool) -> Blob | None:

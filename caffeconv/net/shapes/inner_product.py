@@ -47,8 +47,13 @@ def _embed(param: LayerParameter, bottoms: Shapes) -> Shapes:
 
 
 def _inner_product_blobs(param: LayerParameter, bottoms: MaybeShapes) -> Shapes:
-    """Weights (N, K), or (K, N) with `transpose`, bias (N). `inner_product_layer.cpp`."""
+    """Weights (N, K), or (K, N) with `transpose`, bias (N). `inner_product_layer.cpp`.
+
+    In happynear's fork a second bottom is the weights, and a third one the bias.
+    """
     settings = param.inner_product_param
+    if len(bottoms) > 1:
+        return ((settings.num_output,),) if settings.bias_term and len(bottoms) == 2 else ()
     outputs, inputs = settings.num_output, count_from(bottoms[0], settings.axis)
     return with_bias((inputs, outputs) if settings.transpose else (outputs, inputs), outputs, settings.bias_term)
 

@@ -2,8 +2,9 @@
 
 Fields that Caffe's schema does not have (parameters of forks) are passed over with a note, and so are unknown words and
 numbers of enums. A type that no `layers` block of Caffe knows stays: it is handed on in `type_word`, for the upgrade.
-What real Caffe refuses and what has no certain meaning is refused here too: a field given twice where one value is
-taken, a number out of range, a word where a number belongs, brackets that do not match.
+A field that takes one value and has several, as forks write, is read where they are the same, where nothing depends on
+them, or where they are those of height and width.
+What real Caffe refuses and what has no certain meaning is refused here too: other values for one field, a number out of range, a word where a number belongs, brackets that do not match.
 """
 
 from __future__ import annotations

@@ -38,12 +38,30 @@ _ROLES: dict[tuple[str, str], Role] = {
 }
 
 
+_IDLE = {
+    "DataParameter": ("source", "backend", "prefetch", "rand_skip"),
+    "ImageDataParameter": ("source", "root_folder", "shuffle", "rand_skip"),
+    "ParamSpec": ("lr_mult", "decay_mult"),
+    "TransformationParameter": (
+        "mirror", "mean_file", "resize_param", "distort_param", "expand_param", "emit_constraint",
+    ),
+}  # fmt: skip
+"""Fields of training, by message, on which neither weights nor their order depend; so are all that concern fillers."""
+_AXES = {
+    "kernel_size": ("kernel_h", "kernel_w"),
+    "stride": ("stride_h", "stride_w"),
+    "pad": ("pad_h", "pad_w"),
+}
+"""Fields for which forks take a value an axis, and what Caffe has for that where it takes one."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Field:
     """What the walk needs of a field's descriptor; reading descriptors again and again is slow.
 
     `tag` is what stands before each value in protobuf's wire format. `words` and `numbers` are those of an enum, as
-    bytes of that format.
+    bytes of that format. `idle`: nothing depends on it where the weights are given. `axes` are the fields that have
+    its value for each axis, if there are any.
     """
 
     name: str
@@ -54,6 +72,8 @@ class Field:
     words: dict[str, bytes]
     numbers: frozenset[bytes]
     role: Role
+    idle: bool
+    axes: tuple[str, ...]
 
 
 @functools.cache
@@ -74,7 +94,16 @@ def _field_of(field: Any) -> Field:
         words={value.name: encode_integer(value.number) for value in values},
         numbers=frozenset(encode_integer(value.number) for value in values if value.number < FIRST_PRIVATE_NUMBER),
         role=_ROLES.get((field.containing_type.full_name, field.name), ""),
+        idle=_is_idle(field),
+        axes=_AXES.get(field.name, ()) if "kernel_h" in field.containing_type.fields_by_name else (),
     )
+
+
+def _is_idle(field: Any) -> bool:
+    messages = (field.containing_type, field.message_type)
+    if any(message is not None and message.name == "FillerParameter" for message in messages):
+        return True
+    return field.name == "engine" or field.name in _IDLE.get(field.containing_type.name, ())
 
 
 TYPE_WORD = _field_of(caffe_pb2.V1LayerParameter.DESCRIPTOR.fields_by_name["type_word"])

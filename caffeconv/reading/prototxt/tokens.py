@@ -82,6 +82,8 @@ class SourceText:
     def error(self, at: int, problem: str) -> ParseError:
         """The error `file:line:column: problem` for token `at`, or that a template's placeholder stands there."""
         position, line = self._starts[at], self.line(at)
+        if self.text.startswith(("//", "/*"), position):
+            problem += ": begin a comment with #, and not as in C++"
         placeholder = _PLACEHOLDER.match(self.text, position)
         if placeholder is not None:
             problem = f"the placeholder {quote(placeholder.group())} of a template is not filled in"

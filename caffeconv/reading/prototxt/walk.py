@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from google.protobuf.descriptor import FieldDescriptor
 
@@ -20,11 +20,14 @@ from caffeconv.reading.prototxt.scalars import WrongValue, encode_bytes, encode_
 from caffeconv.reading.prototxt.tokens import SourceText, kind_of, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from caffeconv.errors import ParseError
 
 __all__ = ["Finding", "Walk"]
+
+_Given: TypeAlias = tuple[int, bytes, bytes]
+"""Where a field is given, its tag, and a value of it."""
 
 _CLOSING = {"{": "}", "<": ">", "[": "]"}
 _CLOSERS = frozenset(_CLOSING.values())
@@ -89,7 +92,7 @@ class Walk:
         """The fields of a message to its end. Messages nest as deep as the schema does, so this recursion ends."""
         tokens, fields = self._tokens, fields_of(message)
         closing = "" if opening is None else _CLOSING[tokens[opening]]
-        seen: dict[str, int] = {}
+        given: dict[Field, list[_Given]] = {}
         parts: list[bytes] = []
         while (name := tokens[self._at]) != closing:
             at = self._at
@@ -97,17 +100,53 @@ class Walk:
             if field is None:
                 self._unknown_field(opening, path)
                 continue
-            if not field.repeated and seen.setdefault(name, at) != at:
-                raise self._source.error(at, f'"{name}" is given twice, first on line {self._source.line(seen[name])}')
             self._at += 1
+            new = parts if field.repeated else []
             if field.message is not None:
-                self._messages(field, field.message, path, parts)
+                self._messages(field, field.message, path, new)
             else:
-                self._scalars(field, path, parts)
+                self._scalars(field, path, new)
+            if not field.repeated:
+                given.setdefault(field, []).extend((at, new[i], new[i + 1]) for i in range(0, len(new), 2))
             if tokens[self._at] in _SEPARATORS:
                 self._at += 1
         self._take()
+        settled = {
+            field.name: values if len(values) < 2 else self._settled(field, fields, path, values)
+            for field, values in given.items()
+        }
+        if not all(settled[field.name] for field in given if field.axes and given[field]):
+            settled.pop("kernel_size", None)  # a window with any other stride or padding would be a wrong one
+        for values in settled.values():
+            for _, tag, value in values:
+                parts += tag, value
         return b"".join(parts)
+
+    def _settled(
+        self, field: Field, fields: Mapping[str, Field], path: tuple[str, ...], values: list[_Given]
+    ) -> list[_Given]:
+        """What a field that takes one value comes to where it has several, as forks write; it is told.
+
+        Raises: ParseError, where the values are not the same, and what they are to mean is not certain.
+        """
+        (first, *_), (at, *_), where = values[0], values[1], _dotted(path, field.name)
+        several = f"{where} has several values, as only forks allow"
+        if len({value[1:] for value in values}) == 1:
+            self._find("info", at, path, f"{several}; they are the same")
+        elif field.idle:
+            self._find("info", at, path, f"{several}: the last counts, if it is needed at all")
+        elif field.axes and len(values) == len(field.axes):
+            self._find("info", at, path, f"{several}: they are taken for {' and '.join(field.axes)}")
+            return [(at, fields[axis].tag, value) for axis, (_, _, value) in zip(field.axes, values, strict=True)]
+        elif field.axes:
+            text = f"{several}, for {len(values)} axes: the window is left open, since Caffe's pooling has two"
+            self._find("warning", at, path, text)
+            return []
+        else:
+            again = "" if first == at else f", first on line {self._source.line(first)}"
+            problem = f'"{field.name}" is given twice{again}, and its values are not the same: leave one out'
+            raise self._source.error(at, problem)
+        return values[-1:]
 
     def _messages(self, field: Field, message: str, path: tuple[str, ...], parts: list[bytes]) -> None:
         if self._tokens[self._at] == ":":
@@ -148,12 +187,10 @@ class Walk:
         self._at = first
         if self._tokens[first] != "[":
             values = {first: self._value(field)}
-        elif field.repeated:
-            values = {at: self._value(field) for at in self._list_items()}
         else:
-            self._skip_brackets(self._take())
-            self._find("warning", name, path, f"{_dotted(path, field.name)} takes one value, the list is skipped")
-            return
+            values = {at: self._value(field) for at in self._list_items()}
+        if not field.repeated and not values:
+            self._find("warning", name, path, f"{_dotted(path, field.name)} takes one value, the empty list is skipped")
         if b"" in values.values():
             unknown = next(at for at, value in values.items() if not value)
             self._pass_over_value(field, name, unknown, path, parts)
@@ -171,7 +208,10 @@ class Walk:
         """Tell of a field with an unknown value; that of a `layers` block's type is handed on to the upgrade."""
         word = self._tokens[unknown]
         if field.role == "V1 type":
-            self._find("info", name, path, f"type {quote(word)} is none of Caffe's words for a layer in layers")
+            what = "is none of Caffe's words for a layer in layers"
+            if kind_of(word) == "string":
+                what = "has quotation marks, which Caffe refuses in layers"
+            self._find("info", name, path, f"type {quote(word)} {what}")
             self._at = unknown
             parts += TYPE_WORD.tag, self._bare_or_string(field)
         else:
