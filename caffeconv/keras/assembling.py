@@ -81,7 +81,7 @@ def _tops(site: Site) -> tuple[Value, ...]:
         rule, reason = None, "its second bottom is its weights, as in a fork of Caffe, which no layer of Keras takes"
         if not layer.blobs:
             site.warn(reason)
-    if rule is not None and rule.build is not None and layer.blobs and not rule.weights:
+    if rule is not None and rule.build is not None and layer.blobs and not (rule.weights or rule.reads_blobs):
         rule, reason = None, f"what the arrays of a {layer.type} do is not known"
     try:
         given = rule is not None and (layer.blobs or not rule.weights or rule.may_lack or len(layer.bottoms) > 1)

@@ -123,7 +123,13 @@ _AS_THE_FIRST = """
         return shapes[0]
 """.rstrip().split("\n")
 
+_AS_IT_IS = """
+    def compute_output_shape(self, shape):
+        return shape
+""".rstrip().split("\n")
+
 OUTPUT_SHAPES = {
+    "Affine": _AS_IT_IS,
     "ScaleBy": _AS_THE_FIRST,
     "ShiftBy": _AS_THE_FIRST,
     "ReshapeAll": """

@@ -207,7 +207,7 @@ ROWS = {
     ),
     "Softmax":        Rule(build=_softmax),
     "DropoutChannel": Rule(build=_identity),
-    "FixedNeuron":    Rule(build=_fixed),
+    "FixedNeuron":    Rule(build=_fixed, reads_blobs=True),
     "HardSigmoid":    Rule(build=_hard_sigmoid),
     "HardSwish":      Rule(build=_simple("HardSwish")),
     "Insanity":       Rule(build=_between_slopes),

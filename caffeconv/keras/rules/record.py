@@ -110,7 +110,7 @@ class Rule:
     both Keras has no such layer.
     `along`: what its arrays lie along, where that may be flattened maps: the features of a vector, all inputs of a
     product, or those of one step of a sequence. `may_lack`: a layer need not have the weights of its type, and `build`
-    sees to it.
+    sees to it. `reads_blobs`: what its arrays say is in the nodes that `build` makes, and none of them is written.
     """
 
     blobs: str = ""
@@ -122,3 +122,4 @@ class Rule:
     build: Build | None = None
     along: Along = ""
     may_lack: bool = False
+    reads_blobs: bool = False
