@@ -290,17 +290,34 @@ WITH_WEIGHTS = {
 UNSUPPORTED = f'''
 {REGISTER}
 class Unsupported(layers.Layer):
-    """What Keras cannot express: put what computes it in its place."""
+    """What Keras cannot express: put what computes it in its place.
 
-    def __init__(self, facts, **arguments):
+    Where the shapes of what it gives are known, a model with it can be built all the
+    same, and cut before it.
+    """
+
+    def __init__(self, facts, shapes=None, **arguments):
+        if shapes is not None and not hasattr(keras, "ops"):
+            arguments["dynamic"] = True  # or Keras 2 calls it when the model is built
         super().__init__(**arguments)
-        self.facts = facts
+        self.facts, self.shapes = facts, shapes
 
     def call(self, inputs):
         raise NotImplementedError(self.facts)
 
+    def compute_output_shape(self, _):
+        if self.shapes is None:
+            raise NotImplementedError(self.facts)
+        shapes = [tuple(shape) for shape in self.shapes]
+        if not hasattr(keras, "ops"):
+            from tensorflow import TensorShape
+
+            shapes = [TensorShape(shape) for shape in shapes]
+        return shapes[0] if len(shapes) == 1 else shapes
+
     def get_config(self):
-        return {{**super().get_config(), "facts": self.facts}}
+        own = {{"facts": self.facts, "shapes": self.shapes}}
+        return {{**super().get_config(), **own}}
 '''.strip("\n").split("\n")
 
 LOADING = '''

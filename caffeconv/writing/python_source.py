@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from caffeconv.keras import functions
-from caffeconv.keras.graph import Edge, Held, Model, Node, keras_shape, needed_nodes
+from caffeconv.keras.graph import UNKNOWN, Edge, Held, Model, Node, keras_shape, needed_nodes
 from caffeconv.model import MaybeShape, Net
 from caffeconv.writing import python_classes as texts
 from caffeconv.writing.python_classes import REGISTER, WITH_WEIGHTS
@@ -33,12 +33,13 @@ _BY_PLACE = ("filters", "kernel_size", "units")
 
 @dataclasses.dataclass(frozen=True)
 class _Named:
-    """A node with the name of its layer, and those of the variables that hold it and its outputs."""
+    """A node with the name of its layer, those of the variables that hold it and its outputs, and their shapes."""
 
     node: Node
     name: str
     layer: str
     variables: tuple[str, ...]
+    shapes: tuple[MaybeShape, ...]
 
 
 def python_source(net: Net, model: Model, stored: Mapping[str, str], weights: str) -> str:
@@ -76,6 +77,7 @@ def _named(model: Model) -> dict[int, _Named]:
     nodes = [model.nodes[number] for number in numbers]
     shared = {node.twin for node in nodes}
     words = Names(_TAKEN)
+    held = {value.edge: value.held for value in model.values.values()}
     named = {}
     for number, node, name in zip(numbers, nodes, keras_names(nodes), strict=True):
         stem = re.sub(r"\W", "_", node.name, flags=re.ASCII).lower().strip("_")[:_LONGEST] or "x"
@@ -83,7 +85,8 @@ def _named(model: Model) -> dict[int, _Named]:
         variables = tuple(
             words.free(stem if node.outputs == 1 else f"{stem}_{output}") for output in range(node.outputs)
         )
-        named[number] = _Named(node, name, words.free(f"{stem}_layer") if number in shared else "", variables)
+        shapes = tuple(keras_shape(held.get(Edge(number, output), UNKNOWN)) for output in range(node.outputs))
+        named[number] = _Named(node, name, words.free(f"{stem}_layer") if number in shared else "", variables, shapes)
     return named
 
 
@@ -254,6 +257,8 @@ def _call(net: Net, each: _Named, named: Mapping[int, _Named]) -> Iterator[str]:
         of = f"{net.layers[node.origins[0]].name} ({net.layers[node.origins[0]].type})" if node.origins else node.name
         facts = f"{of}: {node.problem or 'Keras has no such layer'}"
         arguments = [("facts", facts)]
+        if all(each.shapes):
+            arguments.append(("shapes", [(None, *shape[1:]) for shape in each.shapes if shape]))
         class_name = "Unsupported"
     else:
         call = node.built or node.call

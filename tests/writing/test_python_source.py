@@ -24,7 +24,7 @@ from caffeconv.keras.graph import UNKNOWN, Edge, Model, Value
 from caffeconv.model import Array, Net
 from caffeconv.net.loading import load_net
 from tests.support.caffe_listing import MANIFEST
-from tests.support.net_builder import filled, input_text, layer_text, net_of
+from tests.support.net_builder import filled, input_text, layer_text, net_of, values
 from tests.support.places import CHECKOUT, FIXTURES
 from tests.support.python_models import (
     KERAS,
@@ -142,7 +142,8 @@ class TestRefusals:
         layer = net.layers[node.origins[0]]
         made = written(net, tmp_path, lambda net, model: (("it", Value(Edge(number), UNKNOWN)),))
         with pytest.raises(NotImplementedError) as refused:
-            imported(made.path).build_model()
+            model = imported(made.path).build_model()
+            model([np.ones([size or 2 for size in each.shape], "f4") for each in model.inputs])
         assert f"{layer.name} ({layer.type}): {node.problem}" in one_spaced(refused.value)
 
     @pytest.mark.parametrize("type_name", ["Unheard", 'It"""s', "Line\nbreak", "{0}", "back\\slash"])
@@ -152,6 +153,22 @@ class TestRefusals:
         with pytest.raises(NotImplementedError) as refused:
             imported(written(net, tmp_path).path).build_model()
         assert f"it ({one_spaced(type_name)}): " in one_spaced(refused.value)
+
+    def test_where_shapes_are_known_the_model_is_built_and_cut_before_it(self, keras_name: str, tmp_path: Path) -> None:
+        text = (
+            input_text("data", 1, 3, 4, 4)
+            + layer_text("conv", "Convolution", "data", more="convolution_param { num_output: 2 kernel_size: 1 }")
+            + layer_text("odd", "Quantization", "conv")
+            + layer_text("relu", "ReLU", "odd")
+        )
+        net = net_of(text, [("conv", [values(2, 3, 1, 1), values(2)])])
+        made = written(net, tmp_path)
+        model = made.filled()
+        assert [tuple(each.shape) for each in model.outputs] == [(None, 2, 4, 4)]
+        with pytest.raises(NotImplementedError, match=r"odd \(Quantization\)"):
+            model(np.ones((1, 4, 4, 3), "f4"))
+        cut = type(model)(model.inputs, model.get_layer("conv").output)
+        assert cut(np.ones((1, 4, 4, 3), "f4")).shape == (1, 4, 4, 2)
 
 
 HOSTILE = (
