@@ -65,7 +65,7 @@ JUNK = {
     "zeros": "is of no kind known here, or damaged from its start; ",
     "noise": "is of no kind known here, or damaged from its start; ",
     "binaryproto": "is a binaryproto (one blob, such as a mean image), which has no layers; ",
-    "python": "is a text, but not a prototxt; ",
+    "python": "is a Python program: run it, if it writes the net, and give what it writes; ",
 }
 
 
