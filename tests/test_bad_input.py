@@ -241,7 +241,7 @@ class TestOutputs:
             (tmp_path / "other.h5").symlink_to(model)
         out = tmp_path / ("other.h5" if link else "out.h5")
         line = refused(tmp_path, caffeconv(out, PROTOTXT, model), "out.h5", *(["other.h5"] if link else []))
-        assert line == f"{out}: is a file of this conversion already; choose another name"
+        assert line.startswith(f"{out}: is a file of this conversion already")
         assert model.read_bytes() == before
 
     @pytest.mark.skipif(
