@@ -34,7 +34,7 @@ READERS = {"net.loading"}
 
 LAYERS = {
     "reading": (
-        {"files", "wire.format"},
+        {"files", "kinds", "wire.format"},
         {"snapshots", "wire", "prototxt", "upgrade"},
         {"sniff"},
         {"contents"},

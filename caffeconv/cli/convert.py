@@ -160,18 +160,24 @@ class _Options:
     @property
     def inputs(self) -> tuple[str, ...]:
         """The files that are read, which no output may replace."""
-        return (self.prototxt, self.caffemodel, *([self.rename] if self.rename is not None else []))
+        prototxt = [self.prototxt] if self.prototxt != "-" else []
+        return (*prototxt, self.caffemodel, *([self.rename] if self.rename is not None else []))
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The formats that get a file of their own; the model of --format py loads the weights beside it."""
+        return tuple(dict.fromkeys([*(["hdf5"] if "py" in self.formats else []), *self.formats]))
 
 
 def _run(options: _Options) -> None:
     """Convert as the options say, and tell what was written; nothing is, where this raises a CaffeconvError."""
     from caffeconv.model import carrying
     from caffeconv.net.loading import load_net
-    from caffeconv.writing.outputs import output_path
+    from caffeconv.writing.outputs import check_apart, output_path
 
-    paths: dict[str, Path] = {
-        name: output_path(options.out, name, options.inputs) for name in ("hdf5", *options.formats)
-    }
+    paths: dict[str, Path] = {name: output_path(options.out, name) for name in ("hdf5", *options.formats)}
+    report = [options.report] if options.report is not None else []
+    check_apart([*(paths[name] for name in options.written), *report], options.inputs)
     net = load_net(
         options.prototxt,
         options.caffemodel,
@@ -218,7 +224,7 @@ def _to_keras(net: Net, paths: Mapping[str, Path], options: _Options) -> None:
     found: list[Note] = []
     examine = _examining(found, options.strict)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_report(net, model, result, stored, found, [*paths.values()], options))
+        stack.enter_context(_report(net, model, result, stored, found, options.report))
         stack.enter_context(_text(net, model, paths.get("py"), stored, paths["hdf5"]))
         progress = stack.enter_context(shown_progress(sizes))
         alone = (progress, examine) if weights is None else (None, None)
@@ -263,16 +269,13 @@ def _report(
     result: Result,
     stored: Mapping[str, str],
     found: Sequence[Note],
-    paths: Sequence[Path],
-    options: _Options,
+    path: str | None,
 ) -> contextlib.AbstractContextManager[None]:
-    if options.report is None:
+    if path is None:
         return contextlib.nullcontext()
-    from caffeconv.writing.outputs import refuse_inputs
     from caffeconv.writing.report import reporting
 
-    refuse_inputs(Path(options.report), [*paths, *options.inputs])
-    return reporting(options.report, net, model, result, stored, found)
+    return reporting(path, net, model, result, stored, found)
 
 
 def _converted(net: Net, options: _Options) -> tuple[Model, Result, Result, str]:

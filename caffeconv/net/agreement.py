@@ -23,6 +23,8 @@ def type_note(stored: str, layer: Layer) -> Note | None:
     """
     if not stored or not layer.type or stored.startswith(_NUMBERED) or _meaning(stored) == _meaning(layer.type):
         return None
+    if stored not in LAYER_TYPES and stored.startswith(layer.type):  # ConvolutionFixed, of Xilinx
+        return Note("info", layer.name, f"stored as {_a(stored)}, which is taken for {_a(layer.type)} of a fork")
     text = f"stored as {_a(stored)} and not as {_a(layer.type)}, which it is in the prototxt: the arrays fit, but"
     return Note("warning", layer.name, f"{text} were learned for something else; see which of both is right")
 

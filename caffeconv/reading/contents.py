@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from caffeconv.errors import ParseError
 from caffeconv.model import Blob, Note
-from caffeconv.reading.sniff import Kind, OpenedFile, open_input
+from caffeconv.reading.kinds import Kind
+from caffeconv.reading.sniff import OpenedFile, open_input
 from caffeconv.reading.upgrade import upgrade_net
 
 if TYPE_CHECKING:

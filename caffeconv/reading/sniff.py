@@ -7,8 +7,8 @@ something else: a page instead of a download, a Git LFS pointer, an archive. Onl
 from __future__ import annotations
 
 import codecs
+import contextlib
 import dataclasses
-import enum
 import os
 import re
 from typing import TYPE_CHECKING, Final
@@ -16,46 +16,15 @@ from typing import TYPE_CHECKING, Final
 from caffeconv.errors import ParseError
 from caffeconv.model import StrPath
 from caffeconv.reading.files import MappedFile, map_file, open_file, read_rest
+from caffeconv.reading.kinds import Kind, kind_by_magic, kind_of_text
 from caffeconv.reading.wire.format import FIXED32, FIXED64, LENGTH, VARINT, Cut, Damage, walk_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["Kind", "OpenedFile", "detect_kind", "open_input"]
+__all__ = ["OpenedFile", "detect_kind", "open_input"]
 
 _HEAD: Final = 8192
-
-
-class Kind(enum.Enum):
-    """A kind of file; the value finishes the sentence "FILE is ..."."""
-
-    CAFFEMODEL = "a caffemodel (binary weights)"
-    HDF5_SNAPSHOT = "an HDF5 snapshot of Caffe (weights)"
-    PROTOTXT = "a prototxt (text)"
-
-    BINARYPROTO = "a binaryproto (one blob, such as a mean image), which has no layers"
-    SOLVER_STATE = "a solver state, which has no layers: the caffemodel of the same iteration has the weights"
-    KERAS_HDF5 = "an HDF5 file of Keras, not of Caffe"
-    OTHER_HDF5 = "an HDF5 file, but not a snapshot of Caffe: it has no group 'data'"
-    EMPTY = "empty"
-    LFS_POINTER = "a Git LFS pointer: fetch the real file with `git lfs pull`"
-    HTML = "an HTML page, probably a failed download"
-    XML = "an XML document"
-    JSON = "a JSON document"
-    TEXT = "a text, but not a prototxt"
-    UTF16 = "a text in UTF-16: save it as UTF-8"
-    ZIP = "a ZIP archive: unpack it first"
-    GZIP = "compressed with gzip: unpack it first"
-    BZIP2 = "compressed with bzip2: unpack it first"
-    XZ = "compressed with xz: unpack it first"
-    SEVEN_ZIP = "a 7-Zip archive: unpack it first"
-    RAR = "a RAR archive: unpack it first"
-    TAR = "a tar archive: unpack it first"
-    PICKLE = "a Python pickle"
-    NUMPY = "a NumPy array file"
-    PNG = "a PNG image"
-    JPEG = "a JPEG image"
-    UNKNOWN = "of no kind known here, or damaged from its start"
 
 
 _HDF5_KINDS: Final = {
@@ -72,45 +41,18 @@ _EXPECTED: Final = {
 
 _HDF5_MAGIC: Final = b"\x89HDF\r\n\x1a\n"
 _HDF5_OFFSETS: Final = (0, 512, 1024, 2048, 4096)
-_MAGICS: Final = (
-    (b"PK\x03\x04", Kind.ZIP),
-    (b"PK\x05\x06", Kind.ZIP),
-    (b"\x1f\x8b\x08", Kind.GZIP),
-    (b"BZh", Kind.BZIP2),
-    (b"\xfd7zXZ\x00", Kind.XZ),
-    (b"7z\xbc\xaf\x27\x1c", Kind.SEVEN_ZIP),
-    (b"Rar!\x1a\x07", Kind.RAR),
-    (b"\x93NUMPY", Kind.NUMPY),
-    (b"\x89PNG\r\n\x1a\n", Kind.PNG),
-    (b"\xff\xd8\xff", Kind.JPEG),
-    (b"\x80\x02", Kind.PICKLE),
-    (b"\x80\x03", Kind.PICKLE),
-    (b"\x80\x04", Kind.PICKLE),
-    (b"\x80\x05", Kind.PICKLE),
-    (b"\xff\xfe", Kind.UTF16),
-    (b"\xfe\xff", Kind.UTF16),
-)
-_TAR_MAGIC: Final = b"ustar"
-_TAR_OFFSET: Final = 257
-
 _NOT_TEXT: Final = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f\x7f]")
-_COMMENT: Final = re.compile(rb"#[^\r\n]*")
-_PROTOTXT_FIELD: Final = re.compile(rb"\b[A-Za-z_]\w*\s*([{<]|:(?!//))")
-_TEXTS: Final = (
-    (re.compile(rb"version https://git-lfs\.github\.com/spec/"), Kind.LFS_POINTER),
-    (re.compile(rb"\s*<(!doctype\s+html|html|head|body|!--)", re.IGNORECASE), Kind.HTML),
-    (re.compile(rb"\s*<\?xml", re.IGNORECASE), Kind.XML),
-    (re.compile(rb"\s*[\[{]"), Kind.JSON),
-)
-
 _FIELDS_OF_A_NET: Final = {1: LENGTH, 3: LENGTH, 4: VARINT, 5: VARINT, 6: LENGTH, 7: VARINT, 8: LENGTH}
 _LAYERS_OF_A_NET: Final = {
     100 << 3 | LENGTH: {**dict.fromkeys((1, 2, 3, 4, 6, 7, 8, 9), LENGTH), 10: VARINT},
     2 << 3 | LENGTH: {**dict.fromkeys((1, 2, 3, 4, 6), LENGTH), 5: VARINT},
 }
 """Wire types by field number: of a NetParameter, and of its two layer messages (`layer`, `layers`)."""
-_DIMS_OF_A_BLOB: Final = {1: VARINT, 2: VARINT, 3: VARINT, 4: VARINT, 7: LENGTH}
-_DATA_OF_A_BLOB: Final = {5 << 3 | LENGTH, 5 << 3 | FIXED32, 8 << 3 | LENGTH, 8 << 3 | FIXED64}
+_DIMS_OF_A_BLOB: Final = {1: VARINT, 2: VARINT, 3: VARINT, 4: VARINT, 5: VARINT, 7: LENGTH}
+_DATA_OF_A_BLOB: Final = {5 << 3 | LENGTH, 5 << 3 | FIXED32, 6 << 3 | LENGTH, 8 << 3 | LENGTH, 8 << 3 | FIXED64}
+"""With those of C3D, which has a width at 5 and the data at 6."""
+_FIELDS_OF_ONNX: Final = {1: VARINT, 2: LENGTH, 3: LENGTH, 4: LENGTH, 5: VARINT, 6: LENGTH, 7: LENGTH, 8: LENGTH}
+_WORD: Final = re.compile(rb"[A-Za-z_][A-Za-z0-9_>/.-]*")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -162,18 +104,12 @@ def _kind_of(path: str, head: bytes, mapped: MappedFile | None) -> Kind:
 def _kind_of_head(head: bytes) -> Kind:
     if not head:
         return Kind.EMPTY
-    for magic, kind in _MAGICS:
-        if head.startswith(magic):
-            return kind
-    if head.startswith(_TAR_MAGIC, _TAR_OFFSET):
-        return Kind.TAR
+    kind = kind_by_magic(head)
+    if kind is not None:
+        return kind
     if not _NOT_TEXT.search(head):
-        return _text_kind(head.removeprefix(codecs.BOM_UTF8))
-    if _holds(_is_net, head):
-        return Kind.CAFFEMODEL
-    if _holds(_is_blob, head):
-        return Kind.BINARYPROTO
-    return Kind.SOLVER_STATE if _holds(_is_state, head) else Kind.UNKNOWN
+        return kind_of_text(head.removeprefix(codecs.BOM_UTF8).decode("latin-1"))
+    return next((kind for test, kind in _BINARY if _holds(test, head)), Kind.UNKNOWN)
 
 
 def _holds(test: Callable[[bytes], bool], head: bytes) -> bool:
@@ -181,14 +117,6 @@ def _holds(test: Callable[[bytes], bool], head: bytes) -> bool:
         return test(head)
     except Damage:
         return False
-
-
-def _text_kind(text: bytes) -> Kind:
-    for pattern, kind in _TEXTS:
-        if pattern.match(text):
-            return kind
-    fields = _COMMENT.sub(b"", text)
-    return Kind.PROTOTXT if not fields.strip() or _PROTOTXT_FIELD.search(fields) else Kind.TEXT
 
 
 def _is_net(head: bytes) -> bool:
@@ -224,3 +152,50 @@ def _is_state(head: bytes) -> bool:
     iteration, _, _, _, _ = next(fields)
     model, _, start, end, _ = next(fields, (0, 0, 0, 0, 0))
     return iteration == 1 << 3 | VARINT and model == 2 << 3 | LENGTH and b".caffemodel" in head[start:end]
+
+
+def _is_onnx(head: bytes) -> bool:
+    """ir_version, then who made it, the graph and the operator sets."""
+    fields = list(_whole_fields(head))
+    numbers = [tag >> 3 for tag, _ in fields]
+    if numbers[:1] != [1] or not {2, 7, 8}.intersection(numbers):
+        return False
+    maker = next((value for tag, value in fields if tag >> 3 == 2), b"")
+    return maker.isascii() and all(_FIELDS_OF_ONNX.get(tag >> 3, tag & 7) == tag & 7 for tag, _ in fields)
+
+
+def _is_tensorflow(head: bytes) -> bool:
+    """node { name op … } of a GraphDef."""
+    tag, node = next(_whole_fields(head), (0, b""))
+    fields = list(_whole_fields(node))
+    (name_tag, name), (op_tag, op) = fields[:2] if len(fields) > 1 else ((0, b""), (0, b""))
+    tags = (tag, name_tag, op_tag)
+    return tags == (1 << 3 | LENGTH, 1 << 3 | LENGTH, 2 << 3 | LENGTH) and bool(name) and bool(_WORD.fullmatch(op))
+
+
+def _is_caffe2(head: bytes) -> bool:
+    """op { input output name type arg … } of a NetDef; a layer of V1 has its type as a number at 5."""
+    op = next((value for tag, value in _whole_fields(head) if tag == 2 << 3 | LENGTH), b"")
+    fields = list(_whole_fields(op))
+    kinds = [value for tag, value in fields if tag == 4 << 3 | LENGTH]
+    tags = {tag for tag, _ in fields}
+    named = all(tag & 7 == LENGTH for tag in tags) and len(kinds) == 1 and bool(_WORD.fullmatch(kinds[0]))
+    return named and (5 << 3 | LENGTH in tags or any(_WORD.fullmatch(value) for tag, value in fields if tag >> 3 == 1))
+
+
+def _whole_fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tag and content of each field, the last of which may be cut short."""
+    with contextlib.suppress(Cut):
+        for tag, _, start, end, _ in walk_fields(message, 0, len(message)):
+            yield tag, message[start:end]
+
+
+_BINARY: Final = (
+    (_is_tensorflow, Kind.TENSORFLOW),
+    (_is_caffe2, Kind.CAFFE2),
+    (_is_net, Kind.CAFFEMODEL),
+    (_is_blob, Kind.BINARYPROTO),
+    (_is_state, Kind.SOLVER_STATE),
+    (_is_onnx, Kind.ONNX),
+)
+"""Messages of protobuf, which have no magic: in this order, since what one test takes a later one may take, too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from caffeconv.errors import WriteError
 from caffeconv.model import StrPath
 
-__all__ = ["output_path", "refuse_inputs"]
+__all__ = ["check_apart", "output_path"]
 
 _ENDINGS = {"hdf5": (".h5", ".hdf5"), "pickle": (".pkl", ".pickle"), "py": (".py",), "keras": (".keras",)}
 
@@ -26,20 +27,34 @@ def output_path(name: StrPath, file_format: str, inputs: Sequence[StrPath] = ())
     if Path(stem).name in ("", "..") or stem.endswith(("/", os.sep)):
         raise WriteError(f'"{name}" does not name a file to write')
     path = Path(name if name.endswith(endings) else name + endings[0])
-    refuse_inputs(path, inputs)
+    check_apart([path], inputs)
     return path
 
 
-def refuse_inputs(path: Path, others: Sequence[StrPath]) -> None:
-    """Make sure that an output is none of the `others`, under whatever name.
+def check_apart(outputs: Sequence[StrPath], inputs: Sequence[StrPath]) -> None:
+    """Make sure that all files which a run writes are different ones, and none that it reads, under whatever names.
+
+    Links are followed, to files that are not there too; hard links of a file are that file.
 
     Raises:
-        WriteError: it is.
+        WriteError: two are one file.
     """
-    for other in others:
-        try:
-            same = path.absolute() == Path(other).absolute() or path.samefile(other)
-        except (OSError, ValueError):  # one of them is not there, or cannot be, which is said when it is opened
-            same = False
-        if same:
-            raise WriteError(f"{path}: is a file of this conversion already; choose another name")
+    known: dict[object, StrPath] = {}
+    for other in inputs:
+        known.update(dict.fromkeys(_identities(other), other))
+    for path in outputs:
+        identities = _identities(path)
+        for same in (known[identity] for identity in identities if identity in known):
+            what = "" if Path(path) == Path(same) else f", as {os.fspath(same)}"
+            raise WriteError(f"{os.fspath(path)}: is a file of this conversion already{what}; choose another name")
+        known.update(dict.fromkeys(identities, path))
+
+
+def _identities(path: StrPath) -> list[object]:
+    """What two names of one file have in common: where they lead to, and the file there."""
+    found: list[object] = []
+    with contextlib.suppress(OSError, ValueError):  # it is not there, or cannot be, which is said when it is opened
+        found.append(os.path.normcase(os.path.realpath(path)))
+        status = Path(path).stat()
+        found += [(status.st_dev, status.st_ino)] if status.st_ino else []
+    return found

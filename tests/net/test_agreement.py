@@ -33,6 +33,8 @@ class TestTypes:
             ("Convolution", "NobodysConvolution", True),
             ("NobodysConvolution", "Convolution", True),
             ("Convolution", "Convolution", False),
+            pytest.param("Convolution", "ConvolutionFixed", False, id="a fork's, as its name says"),
+            pytest.param("Convolution", "Convolution3D", True, id="known to be another"),
             pytest.param("Convolution", "ConvolutionRistretto", False, id="another name for it"),
             pytest.param("DeconvolutionRistretto", "Deconvolution", False, id="another name for it, in the text"),
             pytest.param("Convolution", "", False, id="a snapshot has no types"),

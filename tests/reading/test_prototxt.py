@@ -221,14 +221,14 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("text", "kind"),
         [
-            pytest.param('{"layer": []}', "JSON", id="JSON"),
-            pytest.param("\n[1, 2]", "JSON", id="JSON list"),
+            pytest.param('{"layer": []}', "a JSON document", id="JSON"),
+            pytest.param("\n[1, 2]", "a JSON document", id="JSON list"),
             pytest.param("<!DOCTYPE html>\n<html></html>", "an HTML page", id="HTML"),
-            pytest.param('<?xml version="1.0"?><net name="x"/>', "XML", id="XML"),
+            pytest.param('<?xml version="1.0"?><net name="x"/>', "an XML document of OpenVINO", id="XML"),
             pytest.param("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer", id="LFS"),
             pytest.param("#!/usr/bin/env python\nimport caffe\n", "a Python program", id="Python"),
             pytest.param("# a net\nfrom caffe import layers as L\n", "a Python program", id="Python without #!"),
-            pytest.param("name: x\nlayers:\n  - type: conv\n", "YAML", id="YAML"),
+            pytest.param("name: x\nlayers:\n  - type: conv\n", "a YAML document", id="YAML"),
             pytest.param("[net]\nbatch=1\n", "a Darknet configuration", id="Darknet"),
             pytest.param("7767517\n75 83\nInput data 0 1 data\n", "an ncnn parameter file", id="ncnn"),
         ],
@@ -498,7 +498,7 @@ def written_fields(draw: st.DrawFn, descriptor: Any, depth: int = 0) -> str:
     return text
 
 
-ABOUT = {
+ABOUT: dict[str, tuple[str, str | dict[str, str]]] = {
     "GongCheng1919+Quantitative-and-ternary-caffe-for-network-compression__examples_cifar10_vgg11": (
         "type: DROPOUT", 'type: "DROPOUT"',
     ),

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pickle
+import struct
 import tarfile
 import zipfile
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 
 from caffeconv.errors import ParseError
-from caffeconv.reading.sniff import Kind, detect_kind, open_input
+from caffeconv.reading.kinds import Kind
+from caffeconv.reading.sniff import detect_kind, open_input
 from tests.support import wire_writer as write
 from tests.support.shared_data import MODELS, PROTOTXTS, needs_models, needs_prototxts, weights_of
 
@@ -25,10 +27,17 @@ NET = write.chunk(1, "LeNet") + write.layer("conv1", "Convolution", write.blob(2
 V1_NET = write.v1_layer("conv1", 4, write.blob(2, 3))
 
 
-def _zip() -> bytes:
+CAFFE2_FILL = write.chunk(
+    2,
+    write.chunk(2, "conv_w") + write.chunk(4, "GivenTensorFill") + write.chunk(5, write.chunk(1, "shape") + bytes(3)),
+)
+"""op { output type arg { name … } }"""
+
+
+def _zip(name: str = "deploy.prototxt") -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("deploy.prototxt", "name: 'x'")
+        archive.writestr(name, "name: 'x'")
     return buffer.getvalue()
 
 
@@ -101,10 +110,55 @@ def _npy() -> bytes:
             Kind.SOLVER_STATE,
             id="solver-state",
         ),
+        pytest.param(
+            write.number(1, 1)
+            + write.number(2, 3)
+            + write.number(3, 1)
+            + write.number(4, 2)
+            + write.number(5, 1)
+            + write.packed_floats(6, range(6)),
+            Kind.BINARYPROTO,
+            id="mean-video-of-c3d",
+        ),
         # ONNX: ir_version 8, producer_name "pytorch"
-        pytest.param(bytes.fromhex("0808 1207 7079746f726368"), Kind.UNKNOWN, id="onnx"),
+        pytest.param(bytes.fromhex("0808 1207 7079746f726368"), Kind.ONNX, id="onnx"),
+        pytest.param(
+            write.number(1, 3) + write.chunk(7, write.chunk(1, write.chunk(4, "Conv")) + bytes(9999)),
+            Kind.ONNX,
+            id="onnx-without-a-maker",
+        ),
         # TensorFlow's GraphDef: node { name: "x" op: "Placeholder" }
-        pytest.param(bytes.fromhex("0a10 0a0178 120b") + b"Placeholder" + b"\x22\x00", Kind.UNKNOWN, id="graph-def"),
+        pytest.param(bytes.fromhex("0a10 0a0178 120b") + b"Placeholder" + b"\x22\x00", Kind.TENSORFLOW, id="graph-def"),
+        pytest.param(
+            write.chunk(1, write.chunk(1, "w") + write.chunk(2, "Const") + write.chunk(5, bytes(99_999))),
+            Kind.TENSORFLOW,
+            id="graph-def-of-one-great-constant",
+        ),
+        pytest.param(write.chunk(1, "n") + CAFFE2_FILL * 2, Kind.CAFFE2, id="caffe2-init-net"),
+        pytest.param(
+            write.chunk(1, "n")
+            + write.chunk(2, write.chunk(1, "data") + write.chunk(2, "relu") + write.chunk(4, "Relu")),
+            Kind.CAFFE2,
+            id="caffe2-predict-net",
+        ),
+        pytest.param(_zip("archive/data.pkl"), Kind.PYTORCH, id="torch-zip"),
+        pytest.param(_zip("model_best/data.pkl"), Kind.PYTORCH, id="torch-zip-by-name"),
+        pytest.param(_zip("metadata.json"), Kind.KERAS_ARCHIVE, id="keras-3"),
+        pytest.param(_zip("arr_0.npy"), Kind.NUMPY, id="npz"),
+        pytest.param(bytes.fromhex("80028a0a6cfc9c46f9206aa85019") + b".", Kind.PYTORCH, id="torch-pickle"),
+        pytest.param(b"7767517\n75 83\nInput data 0 1 data\n", Kind.NCNN, id="ncnn-param"),
+        pytest.param(struct.pack("<3i", 7767517, 75, 83), Kind.NCNN, id="ncnn-param-bin"),
+        pytest.param(b"[net]\nbatch=64\n\n[convolutional]\n", Kind.DARKNET, id="darknet-cfg"),
+        pytest.param(b"# Training\n[net]\nbatch=64\n", Kind.DARKNET, id="darknet-cfg-comment-first"),
+        pytest.param(struct.pack("<3iq4f", 0, 2, 0, 32013312, 1, 2, 3, 4), Kind.DARKNET_WEIGHTS, id="darknet-weights"),
+        pytest.param(b"ptrt" + bytes(20), Kind.TENSORRT, id="tensorrt"),
+        pytest.param(b"ftrt" + bytes(20), Kind.TENSORRT, id="tensorrt-10"),
+        pytest.param(b"\x1c\0\0\0TFL3" + bytes(20), Kind.TFLITE, id="tf-lite"),
+        pytest.param(struct.pack("<Q", 14) + b'{"w":{"a":[0]}', Kind.SAFETENSORS, id="safetensors"),
+        pytest.param(struct.pack("<QQ", 0x112, 0) + bytes(9), Kind.MXNET, id="mxnet"),
+        pytest.param(b'<net name="x" version="10">', Kind.OPENVINO, id="openvino"),
+        pytest.param(b'<?xml version="1.0"?>\n<net name="x">', Kind.OPENVINO, id="openvino-declared"),
+        pytest.param(b"import caffe\nprint(1)\n", Kind.PYTHON, id="python"),
         pytest.param(bytes(range(256)) * 40, Kind.UNKNOWN, id="binary"),
         pytest.param(b"\x00", Kind.UNKNOWN, id="one-zero"),
         pytest.param(b"\x00" + b"\xff" * 100, Kind.UNKNOWN, id="endless-varint"),

@@ -9,8 +9,9 @@ from caffe_proto.caffe_pb2 import NetParameter
 from caffeconv.model import Blob, Note
 from caffeconv.reading import snapshots
 from caffeconv.reading.files import MappedFile, map_file, open_file
+from caffeconv.reading.kinds import Kind
 from caffeconv.reading.prototxt import parse_prototxt
-from caffeconv.reading.sniff import Kind, open_input
+from caffeconv.reading.sniff import open_input
 from caffeconv.reading.wire import reader
 
 __all__ = ["detect_maker", "read_caffemodel", "read_prototxt", "read_snapshot"]

@@ -4,7 +4,8 @@ Fields that Caffe's schema does not have (parameters of forks) are passed over w
 numbers of enums. A type that no `layers` block of Caffe knows stays: it is handed on in `type_word`, for the upgrade.
 A field that takes one value and has several, as forks write, is read where they are the same, where nothing depends on
 them, or where they are those of height and width.
-What real Caffe refuses and what has no certain meaning is refused here too: other values for one field, a number out of range, a word where a number belongs, brackets that do not match.
+What real Caffe refuses and what has no certain meaning is refused here too: other values for one field, a
+number out of range, a word where a number belongs, brackets that do not match.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from caffe_proto import caffe_pb2
 from caffeconv.errors import ParseError
 from caffeconv.model import Note
-from caffeconv.reading.prototxt.foreign import foreign_kind
+from caffeconv.reading.kinds import foreign_text
 from caffeconv.reading.prototxt.tokens import SourceText, decode, quote
 from caffeconv.reading.prototxt.walk import Finding, Walk
 
@@ -45,10 +46,10 @@ def parse_prototxt(data: bytes, filename: str) -> tuple[caffe_pb2.NetParameter, 
     try:
         walk = Walk(source)
     except ParseError as error:
-        kind = foreign_kind(source.text)
+        kind = foreign_text(source.text)
         if kind is None:
             raise
-        raise ParseError(f"{filename}: this is {kind}; expected the text of a net (a prototxt)") from error
+        raise ParseError(f"{filename}: this is {kind.value}; expected the text of a net (a prototxt)") from error
     net = caffe_pb2.NetParameter.FromString(walk.message)
     if not (net.layer or net.layers or net.input):
         raise ParseError(f"{filename}: {_why_no_net(walk)}")
