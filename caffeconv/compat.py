@@ -8,6 +8,7 @@ from typing import Any
 from caffeconv.keras.adjust.backends import for_backend
 from caffeconv.keras.adjust.renaming import rename_layers
 from caffeconv.keras.conversion import convert
+from caffeconv.keras.refused_names import with_name_notes
 from caffeconv.model import Net, Result, StrPath, whole
 from caffeconv.net import insert_splits, settle_shapes
 from caffeconv.net.loading import load_net
@@ -53,7 +54,7 @@ def convert_caffemodel_to_keras(
         include_layers_without_weights=include_layers_without_weights,
         include_unknown_layer_types=include_unknown_layer_types,
     )
-    result, backend = for_backend(rename_layers(result), keras_backend)
+    result, backend = for_backend(with_name_notes(rename_layers(result)), keras_backend)
     write_keras_h5(path, result.layers, backend=backend)
     if verbose:
         from caffeconv.cli.printing import print_result

@@ -69,8 +69,8 @@ one of the words `"NaN"`, `"Infinity"` and `"-Infinity"`, and what is no Unicode
 - `model`: Keras' side. Inputs, outputs, and every call of a layer, as `--format py` writes them.
 
 A layer of Caffe's is meant by its index in `net.layers`, since names repeat; a call by its name, which no other has.
-`net` is what Caffe has, `model` what is made of it with the options that were given; `--backend`, `--rename` and
-`--slash` change the file of weights, and so `layers`, alone.
+`net` is what Caffe has, `model` what is made of it with the options that were given; `--backend`, `--rename`,
+`--slash` and `--keras-names` change the file of weights, and so `layers`, alone.
 
 [report.schema.json](report.schema.json) is the schema (JSON Schema, draft 2020-12), and the tests hold the reports of
 many nets against it. Its version, `version` in the report, is major.minor: the first number goes up when a field goes,

@@ -47,7 +47,7 @@ LAYERS = {
         {"loading"},
     ),
     "keras": (
-        {"__init__", "description", "functions", "graph", "stored_names"},
+        {"__init__", "description", "functions", "graph", "refused_names", "stored_names"},
         {"building"},
         {"given_shapes", "rules", "sharing"},
         {"adjust", "assembling"},

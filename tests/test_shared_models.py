@@ -35,6 +35,7 @@ WARNINGS = {
     "mxnet2caffe_residual": [
         'fc: no layer makes its bottom "flatten", shapes are unknown from here on',
         f"fc: {UNTRACED}",
+        "give --keras-names, or --rename, for Keras models: neither tf-keras nor Keras 3 on TensorFlow takes the names",
     ],
     "v1_everpeace_cifar10_quick": [f"pool2: {STICKS_OUT}", f"pool3: {STICKS_OUT}"],
     "waifu2x_upresnet10_se": [

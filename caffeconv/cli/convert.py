@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["convert"]
 
 _FOR_KERAS_ONLY = frozenset({
-    "bgr_to_rgb", "complete_batchnorm", "depthwise", "flatten_order", "flatten_shapes", "fold_batchnorm", "rename",
-    "report", "slash",
+    "bgr_to_rgb", "complete_batchnorm", "depthwise", "flatten_order", "flatten_shapes", "fold_batchnorm", "keras_names",
+    "rename", "report", "slash",
 })  # fmt: skip
 
-_FOR_FILES_OF_WEIGHTS = frozenset({"rename", "slash"})
+_FOR_FILES_OF_WEIGHTS = frozenset({"keras_names", "rename", "slash"})
 
 _NOT_FOR_MODELS = frozenset({"backend"})
 
@@ -74,6 +74,10 @@ Examples:
 @click.option(
     "--slash", metavar="STRING", default="/",
     help="Put this in place of every / in a layer name, which Keras 3 does not allow.",
+)  # fmt: skip
+@click.option(
+    "--keras-names", is_flag=True,
+    help="Name layers as --format py and keras do: all Keras take such names, and --report has both.",
 )  # fmt: skip
 @click.option("--rename", metavar="FILE", help="New names for layers: a JSON object, or lines old=new.")
 @click.option(
@@ -145,6 +149,7 @@ class _Options:
     strict: bool
     allow_missing: Sequence[str]
     slash: str
+    keras_names: bool
     rename: str | None
     flatten_order: Literal["hwc", "chw"]
     flatten_shapes: Mapping[str, Shape]
@@ -285,6 +290,7 @@ def _converted(net: Net, options: _Options) -> tuple[Model, Result, Result, str]
     from caffeconv.keras.adjust.renaming import rename_layers
     from caffeconv.keras.building import Options
     from caffeconv.keras.conversion import model_of, result_of
+    from caffeconv.keras.refused_names import with_name_notes
 
     wanted = Options(
         flatten_order=options.flatten_order,
@@ -298,8 +304,16 @@ def _converted(net: Net, options: _Options) -> tuple[Model, Result, Result, str]
     model = model_of(net, wanted)
     result = result_of(model, net, wanted, options.include_non_weight)
     names = read_renames(options.rename) if options.rename is not None else {}
+    if options.keras_names:
+        from caffeconv.writing.unique_names import safe_names
+
+        rest = [layer.name for layer in result.layers if layer.name not in names]
+        names = {**safe_names(model, rest, names.values()), **names}
     others = {layer.name for layer in net.layers}
-    return (model, result, *for_backend(rename_layers(result, names, options.slash, others), options.backend))
+    renamed = rename_layers(result, names, options.slash, others)
+    if "hdf5" in options.formats:
+        renamed = with_name_notes(renamed)
+    return (model, result, *for_backend(renamed, options.backend))
 
 
 def _examining(found: list[Note], strict: bool) -> Examine:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from caffeconv.keras.graph import Model, Node, needed_nodes
 
-__all__ = ["Names", "all_names", "keras_names", "model_name"]
+__all__ = ["Names", "all_names", "keras_names", "model_name", "safe_names"]
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """Names that every Keras takes on every backend; PyTorch has none with a dot."""
@@ -42,6 +42,18 @@ def all_names(model: Model) -> list[str]:
     order += sorted(set(range(len(model.nodes))).difference(order))
     named = dict(zip(order, keras_names([model.nodes[number] for number in order]), strict=True))
     return [named[number] for number in range(len(model.nodes))]
+
+
+def safe_names(model: Model, layers: Sequence[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """A name that every Keras takes for each of the layers of a result, by its own: that which it has in a written
+    model, where it is none of those `taken`. No two get the same, so the own names can be found again."""
+    written: dict[str, str] = {}
+    for name, node in sorted(zip(all_names(model), model.nodes, strict=True), key=lambda each: not each[1].weights):
+        written.setdefault(node.name, name)
+    names = Names(taken)
+    known = [layer for layer in layers if layer in written]
+    others = [layer for layer in layers if layer not in written]
+    return {layer: names.free(written.get(layer) or _plain(layer) or "layer") for layer in (*known, *others)}
 
 
 def model_name(name: str) -> str:

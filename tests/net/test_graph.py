@@ -74,6 +74,14 @@ def test_what_is_wrong_is_a_warning_and_what_is_not_known_is_not(text: str, note
     assert notes(net_of(text)) == [note]
 
 
+class TestManyOrphans:
+    def test_near_names_are_looked_for_a_few_times_only(self) -> None:
+        """To hold each of thousands against all names would take minutes."""
+        text = input_text("image", 1, 3) + "".join(layer_text(f"r{number}", "ReLU", "imag") for number in range(9))
+        near = ['the nearest name is "image"' in note for note in notes(net_of(text))]
+        assert near == [True] * 3 + [False] * 6
+
+
 class TestWhatCaffeRefuses:
     @pytest.mark.parametrize(
         ("layer", "told"),
