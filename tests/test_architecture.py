@@ -56,7 +56,16 @@ LAYERS = {
     "writing": (
         {"__init__", "outputs", "atomic", "pages", "unique_names", "keras_operations"},
         {"tiles", "weighted_operations"},
-        {"offsets", "python_classes", "python_statements", "datasets", "keras_config", "keras_steps", "values"},
+        {
+            "offsets",
+            "keras2_operations",
+            "python_classes",
+            "python_statements",
+            "datasets",
+            "keras_config",
+            "keras_steps",
+            "values",
+        },
         {"graph_description"},
         {"keras_archive", "keras_h5", "pickled", "python_source", "report"},
     ),

@@ -115,6 +115,11 @@ class Site:
         edge = self.add(None, edges, weights=weights, outputs=max(tops, 1), problem=reason)
         return tuple(Value(Edge(edge.node, number), Held(layout, self.top(number))) for number in range(tops))
 
+    def refused(self, reason: str, layout: Layout = "unknown") -> tuple[Value, ...]:
+        """As `unsupported`, for a setting that nobody would look for: who has only the weights is told of it, too."""
+        self.warn(f"{reason}: no layer of Keras stands for it, and a model of your own needs one")
+        return self.unsupported(reason, layout=layout)
+
     def input(self, number: int) -> Value:
         """An input of the model for one of the layer's tops, held as those who read it want it."""
         return self.growing.new_input(self.layer.tops[number], self.top(number), self.origins, self.axes_kept)

@@ -14,6 +14,7 @@ from caffeconv.net.filtering import list_left_out, list_without_effect
 from caffeconv.net.settling import settle_from_blobs
 from caffeconv.net.shapes.axes import checked, known_sizes, with_unknown
 from caffeconv.reading import Contents, Kind, read_contents
+from caffeconv.reading.upgrade.unknown import note_unknown
 
 if TYPE_CHECKING:
     from caffe_proto.caffe_pb2 import LayerParameter
@@ -151,6 +152,7 @@ def _built(
         left_out = {layer.name for layer in text.net.layer}.difference(layer.name for layer in layers)
     elif weights is not None:
         name, layers = weights.net.name, list(weights.net.layer)
+        notes += note_unknown(weights.net)
     with carrying(notes):
         net = build_net(name, layers, _checked_shapes(input_shapes), as_stored=text is None)
     if text is not None:

@@ -18,6 +18,7 @@ from caffeconv.keras import functions
 from caffeconv.keras.graph import UNKNOWN, Edge, Held, Model, Node, keras_shape, needed_nodes
 from caffeconv.model import MaybeShape, Net
 from caffeconv.writing import python_classes as texts
+from caffeconv.writing.keras2_operations import OPS
 from caffeconv.writing.python_classes import REGISTER, WITH_WEIGHTS
 from caffeconv.writing.python_statements import exploded, literal, statement
 from caffeconv.writing.unique_names import Names, keras_names, model_name
@@ -146,7 +147,7 @@ def _head(uses_ops: bool, imported: Sequence[str], images: Sequence[str]) -> lis
         "",
         "layers = keras.layers",
     ]
-    return lines + (["", *texts.OPS, ""] if uses_ops else [])
+    return lines + (["", *OPS, ""] if uses_ops else [])
 
 
 def _tables(groups: Mapping[str, str], weights: str, others: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from caffeconv.errors import MismatchError, ParseError, UnsupportedError
 from caffeconv.net.loading import list_files, load_net
-from tests.support import wire_writer as write
+from tests.support import wire_writer as wire
 from tests.support.net_builder import (
     input_text,
     layer_text,
@@ -242,9 +242,9 @@ class TestListings:
 
 class TestWhatComesWithAnError:
     def test_warnings_of_both_files(self, prototxt: Path, tmp_path: Path) -> None:
-        twins = write.blob(2) + write.packed_doubles(8, [5, 6])
+        twins = wire.blob(2) + wire.packed_doubles(8, [5, 6])
         path = tmp_path / "c"
-        path.write_bytes(write.layer("other", "Scale", twins))
+        path.write_bytes(wire.layer("other", "Scale", twins))
         odd = write_text(tmp_path / "p", prototxt.read_text() + "odd: 1")
         with pytest.raises(MismatchError) as refused:
             load_net(odd, path)
@@ -252,3 +252,44 @@ class TestWhatComesWithAnError:
         assert 'unknown field "odd"' in first
         assert "data beside double_data" in second
         assert "left out: other" in third
+
+
+def stored_net(param: bytes, number: int, layer_type: str) -> bytes:
+    """A net with a layer whose parameter of that number is these bytes."""
+    data = wire.chunk(100, wire.chunk(1, "data") + wire.chunk(2, "Input") + wire.chunk(4, "data"))
+    return data + wire.layer(
+        "it", layer_type, extra=wire.chunk(3, "data") + wire.chunk(4, "it") + wire.chunk(number, param)
+    )
+
+
+CONVOLUTION, BATCH_NORM, POOLING = 106, 139, 121
+
+
+@pytest.mark.parametrize(
+    ("number", "type_name", "param", "words"),
+    [
+        pytest.param(CONVOLUTION, "Convolution", wire.number(19, 1), ["field 19", "relu"], id="intels-relu"),
+        pytest.param(CONVOLUTION, "Convolution", wire.loose_floats(20, [0.5]), ["field 20", "slope"], id="slope"),
+        pytest.param(BATCH_NORM, "BatchNorm", wire.number(10, 1), ["field 10", "relu"], id="relu-of-a-norm"),
+        pytest.param(POOLING, "Pooling", wire.number(40, 7), ["pooling_param", "field 40"], id="of-nobody-known"),
+        pytest.param(POOLING, "Pooling", wire.number(1, 3), ["pool of its pooling_param", "is 3"], id="word"),
+        pytest.param(CONVOLUTION, "Convolution", wire.number(19, 0), None, id="default"),
+        pytest.param(CONVOLUTION, "Convolution", wire.number(15, 4), None, id="engine"),
+        pytest.param(BATCH_NORM, "BatchNorm", wire.number(5, 1) + wire.number(4, 3), None, id="told-by-blobs"),
+    ],
+)
+def test_fields_of_forks_in_the_net_of_a_file(
+    number: int, type_name: str, param: bytes, words: list[str] | None, tmp_path: Path
+) -> None:
+    (tmp_path / "net.caffemodel").write_bytes(stored_net(param, number, type_name))
+    net = load_net("-", tmp_path / "net.caffemodel", allow_missing="all")
+    told = [str(note) for note in net.notes if "of a fork" in note.text or "a fork's" in note.text]
+    assert len(told) == (words is not None)
+    assert all(word in told[0] and told[0].startswith("it: ") for word in words or ())
+
+
+def test_a_prototxt_of_its_own_outranks_them(tmp_path: Path) -> None:
+    (tmp_path / "net.caffemodel").write_bytes(stored_net(wire.number(19, 1), CONVOLUTION, "Convolution"))
+    write_text(tmp_path / "net.prototxt", TEXT)
+    notes = load_net(tmp_path / "net.prototxt", tmp_path / "net.caffemodel", allow_missing="all").notes
+    assert [note for note in notes if "field 19" in note.text] == []

@@ -93,8 +93,8 @@ def _case(case: Case) -> tuple[Net, dict[str, Array], dict[str, Array]]:
     return net, given, dict(zip(tops, made, strict=True))
 
 
-def definition_tests(cases: Mapping[str, Case]) -> type:
-    """The tests of these cases: node by node, as Python and as an archive."""
+def definition_tests(cases: Mapping[str, Case], in_graph: bool = True) -> type:
+    """The tests of these cases: node by node, unless a class of written models does it, as Python and as an archive."""
     each = pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in cases.items()])
 
     class Definitions:
@@ -112,6 +112,8 @@ def definition_tests(cases: Mapping[str, Case]) -> type:
         def test_as_an_archive(self, case: Case, tmp_path: Path) -> None:
             assert_computes(*_case(case), tmp_path, "keras")
 
+    if not in_graph:
+        del Definitions.test_in_the_graph
     return Definitions
 
 

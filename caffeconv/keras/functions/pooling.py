@@ -38,10 +38,11 @@ def behind_axis(kernel, stride, after, ceil, padded):
     return min(most, kernel - 1) if padded else most
 
 
-def average_pooling(x, pool_size, strides, pads, ceil):
+def average_pooling(x, pool_size, strides, pads, ceil, inside=False):
     """Means over windows, each of as many values as it has in the padded image.
 
-    `pads` are Caffe's, before and behind each axis; what is put behind them does not count.
+    `pads` are Caffe's, before and behind each axis; what is put behind them does not count,
+    nor do they themselves where only what is `inside` of the image does (AVE_EXC_PAD).
     """
     counts, widths = 1.0, [(0, 0)]
     padded = any(map(any, pads))
@@ -50,10 +51,12 @@ def average_pooling(x, pool_size, strides, pads, ceil):
         for kernel, stride, (_, after) in zip(pool_size, strides, pads):
             most = behind_axis(kernel, stride, after, ceil, padded)
             ends.append((0, max(most - after, 0)))
-        inside = ops.pad(ops.ones_like(x), ((0, 0), *pads, (0, 0)), constant_values=1.0)
-        inside = ops.pad(inside, (*ends, (0, 0)))
-        x = ops.pad(ops.pad(x, ((0, 0), *pads, (0, 0))), (*ends, (0, 0)))
-        shares = ops.average_pool(inside, pool_size, strides=strides, padding="valid")
+        around = ((0, 0), *pads, (0, 0))
+        counted = 0.0 if inside else 1.0
+        shares = ops.pad(ops.ones_like(x), around, constant_values=counted)
+        shares = ops.pad(shares, (*ends, (0, 0)))
+        x = ops.pad(ops.pad(x, around), (*ends, (0, 0)))
+        shares = ops.average_pool(shares, pool_size, strides=strides, padding="valid")
         sums = ops.average_pool(x, pool_size, strides=strides, padding="valid")
         return sums / shares
     for axis, size in enumerate(x.shape[1:-1]):
@@ -62,9 +65,11 @@ def average_pooling(x, pool_size, strides, pads, ceil):
         end = size + before + after
         widths.append((before, max(reach - size - before, after)))
         starts = range(0, windows * stride, stride)
-        inside = [kernel / max(1, min(kernel, end - start)) for start in starts]
-        inside = ops.convert_to_tensor(inside, dtype="float32")
-        counts = counts * ops.reshape(inside, (-1, *[1] * (len(pool_size) - axis)))
+        first, last = (before, before + size) if inside else (0, end)
+        reaches = [(max(at, first), min(at + kernel, last)) for at in starts]
+        shares = [kernel / max(1, stop - begin) for begin, stop in reaches]
+        shares = ops.convert_to_tensor(shares, dtype="float32")
+        counts = counts * ops.reshape(shares, (-1, *[1] * (len(pool_size) - axis)))
     x = ops.pad(x, (*widths, (0, 0)))
     means = ops.average_pool(x, pool_size, strides=strides, padding="valid")
     return means * counts

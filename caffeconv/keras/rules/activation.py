@@ -59,8 +59,10 @@ def _identity(site: Site) -> Sequence[Value]:
 
 
 def _relu(site: Site) -> Sequence[Value]:
-    slope = decimal(site.layer.param.relu_param.negative_slope)
-    return _simple("ReLU", **({"negative_slope": slope} if slope else {}))(site)
+    param = site.layer.param.relu_param
+    slope = decimal(param.negative_slope)
+    most = {"max_value": 6.0} if param.relu6 else {}
+    return _simple("ReLU", **most, **({"negative_slope": slope} if slope else {}))(site)
 
 
 def _between_slopes(site: Site) -> Sequence[Value]:
@@ -140,6 +142,10 @@ def _dropout(site: Site) -> Sequence[Value]:
     param = site.layer.param.dropout_param
     rate = decimal(param.dropout_ratio)
     if optional(param, "scale_train") is False:
+        site.warn(
+            f"its scale_train is false: it multiplies by 1 - dropout_ratio = {1 - rate:g} when the net is not trained, "
+            "where Keras' Dropout does nothing; a model of your own needs the Rescaling that --format py writes"
+        )
         return _simple("Rescaling", scale=1 - rate)(site)
     if not 0 <= rate < 1:
         return _identity(site)
@@ -179,6 +185,8 @@ def _softmax(site: Site) -> Sequence[Value]:
     axis %= rank
     place = value.held.axis(axis)
     arguments: dict[str, Any] = {} if place == rank - 1 else {"axis": place}
+    if axis != 1:
+        site.note(f"along axis {axis} of Caffe's, which is axis {place} in Keras")
     return (Value(site.call("Softmax", value.edge, **arguments), value.held),)
 
 

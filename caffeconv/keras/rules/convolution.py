@@ -14,8 +14,8 @@ from caffeconv.keras.graph import Held, Value
 from caffeconv.keras.rules.arrays import convolution_kernel, depthwise_kernel, dilated_kernel, grouped_to_dense, vector
 from caffeconv.keras.rules.fixed_points import folded_and_rounded, is_enabled
 from caffeconv.keras.rules.leading_axes import apart, axis_of_channels, behind_axis, can_be_joined, joined
-from caffeconv.keras.rules.learning import as_stored, learned
-from caffeconv.keras.rules.operands import bottom_shape, channel_count, check_size, take
+from caffeconv.keras.rules.learning import as_stored, learned, rectified
+from caffeconv.keras.rules.operands import bottom_shape, channel_count, check_size, decimal, take
 from caffeconv.keras.rules.record import Context, Parts, Rule, channels_last
 from caffeconv.keras.rules.wrapping import stored, without_masks
 from caffeconv.model import Array, KerasCall, Layer, Weight
@@ -278,10 +278,11 @@ def _each(site: Site) -> Sequence[Value]:
     """Every bottom gives a top; behind another axis than the batch, the axes before it are one more batch."""
     rule, axis = ROWS[LAYER_TYPES[site.layer.type].like or site.layer.type], axis_of_channels(site)
     values = behind_axis(site, rule, axis) if axis != 1 else learned(dataclasses.replace(site, each_bottom=True), rule)
-    if site.layer.param.convolution_param.relu:  # Intel's fork
-        site.warn("its relu is set: a ReLU must stand behind it in a model of your own, as in that of --format py")
-        return [Value(site.call("ReLU", value.edge, part="after", name="relu"), value.held) for value in values]
-    return values
+    param = site.layer.param
+    if not param.convolution_param.relu:
+        return values
+    settings = param.relu_param if param.relu_param.HasField("negative_slope") else param.convolution_param
+    return rectified(site, values, decimal(settings.negative_slope))
 
 
 def _im2col(site: Site) -> Sequence[Value]:

@@ -11,7 +11,7 @@ from caffeconv.keras.building import Site, target
 from caffeconv.keras.graph import Edge, Held, Value
 from caffeconv.keras.rules.affine import along_axes, same_size
 from caffeconv.keras.rules.learning import learned
-from caffeconv.keras.rules.operands import decimal, take
+from caffeconv.keras.rules.operands import decimal, take, word_of
 from caffeconv.keras.rules.record import Context, Parts, Rule, kept_held
 from caffeconv.keras.rules.slicing import together
 from caffeconv.keras.rules.wrapping import by_feature, stored
@@ -50,7 +50,7 @@ def _eltwise(site: Site) -> Sequence[Value]:
     edges = [value.edge for value in values]
     operation = _OPERATIONS.get(param.operation)
     if operation is None:
-        return site.unsupported(f"operation {param.operation} is none of Caffe's")
+        return site.refused(f"operation: {word_of(param, 'operation')} is a fork's, which is not known")
     if operation == "Add" and any(coeff != 1 for coeff in param.coeff):
         coeffs = [decimal(coeff) for coeff in param.coeff]
         if coeffs == [1, -1]:

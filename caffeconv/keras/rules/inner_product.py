@@ -20,12 +20,25 @@ from caffeconv.net.shapes.params import optional
 
 __all__ = ["ROWS"]
 
+_NORMALIZED = "{} brought to length 1, as its layer does (normalize)"
+
 
 def _inner_product(layer: Layer, context: Context) -> Parts:
     """W (N, K), or (K, N) with `transpose`; [b (N)] (`inner_product_layer.cpp`) -> kernel (K, N), bias (N)."""
     param = layer.param.inner_product_param
     weight, *biases = take(layer, 1, 2)
-    return _dense(layer, context, matrix(weight), param.transpose, biases, param.axis)
+    if not param.normalize:
+        return _dense(layer, context, matrix(weight), param.transpose, biases, param.axis)
+    weight = _of_length_1(matrix(weight), axis=0 if param.transpose else 1)
+    parts = _dense(layer, context, weight, param.transpose, biases, param.axis)
+    return dataclasses.replace(parts, notes=(*parts.notes, _NORMALIZED.format("the weights of each output are")))
+
+
+def _of_length_1(weight: Array, axis: int) -> Array:
+    """(N, K) or (K, N) -> the same, divided by the L2 norms along an axis (happynear's `inner_product_layer.cpp`)."""
+    squares = np.square(weight.astype(np.float32)).sum(axis=axis, keepdims=True)
+    normal: Array = weight / np.sqrt(squares + np.float32(1e-6))
+    return normal
 
 
 def _margin_inner_product(layer: Layer, context: Context) -> Parts:
@@ -141,9 +154,8 @@ def _distance(site: Site) -> Sequence[Value]:
     if axis < 1 or features not in (None, centers.shape[1]):
         raise UnsupportedError(f"centers of shape {centers.shape} for {features} features behind axis {axis}")
     if settings.normalize:
-        squares = np.square(centers.astype(np.float32)).sum(axis=1, keepdims=True)
-        centers = centers / np.sqrt(squares + np.float32(1e-6))
-        site.note("its centers are brought to length 1, as its layer does")
+        centers = _of_length_1(centers, axis=1)
+        site.note(_NORMALIZED.format("its centers are"))
     edge = value.edge
     if len(shape) > axis + 1:
         sizes = target((*shape[1:axis], centers.shape[1]))

@@ -10,8 +10,9 @@ from caffeconv.keras.building import Site
 from caffeconv.keras.graph import Held, Value, is_reordered
 from caffeconv.keras.rules.record import Context, Parts, Rule
 from caffeconv.keras.rules.segments import segments_of
+from caffeconv.model import KerasCall
 
-__all__ = ["as_given", "as_stored", "learned", "put_in"]
+__all__ = ["as_given", "as_stored", "learned", "put_in", "rectified"]
 
 
 def learned(site: Site, rule: Rule) -> Sequence[Value]:
@@ -64,6 +65,16 @@ def as_stored(site: Site, rule: Rule, reason: str) -> Sequence[Value]:
     for text in parts.warnings:
         site.warn(text)
     return site.unsupported(reason, parts.weights)
+
+
+def rectified(site: Site, values: Sequence[Value], slope: float) -> Sequence[Value]:
+    """The tops of a layer of Intel's fork that has a rectifier in it, which in Keras stands behind it."""
+    call = KerasCall("ReLU", (("negative_slope", slope),) if slope else ())
+    site.warn(
+        f"its relu is set: a ReLU{f' of negative_slope {slope:g}' if slope else ''} must stand behind it in a model of "
+        "your own, as in that of --format py"
+    )
+    return [Value(site.add(call, (value.edge,), part="after", name="relu"), value.held) for value in values]
 
 
 def as_given(site: Site, value: Value, rule: Rule) -> Value:

@@ -8,12 +8,13 @@ from typing import TypeAlias
 
 import numpy as np
 
+from caffeconv.catalogue import LAYER_TYPES
 from caffeconv.errors import UnsupportedError
 from caffeconv.keras.building import Site
 from caffeconv.keras.graph import Edge, Held, Value
 from caffeconv.keras.rules.affine import affine, batch_normalization, optional_vectors, same_size
 from caffeconv.keras.rules.arrays import statistics, vector
-from caffeconv.keras.rules.learning import as_stored, learned
+from caffeconv.keras.rules.learning import as_stored, learned, rectified
 from caffeconv.keras.rules.operands import bottom_shape, channel_count, decimal, take
 from caffeconv.keras.rules.record import Context, Parts, Rule, kept_held
 from caffeconv.keras.rules.wrapping import by_feature, stored
@@ -24,6 +25,11 @@ from caffeconv.net.shapes.params import optional
 __all__ = ["ROWS", "fusable_scales"]
 
 _CAFFE_EPSILON = 1e-5
+_LEARN = 0
+"""BNParameter.BNMode."""
+_LACKING = "its scale_bias is true, but of its scale and shift there is none in the file: gamma and beta are left out"
+_OUTSIDE = "add_eps_before_sqrt is false, and Keras adds epsilon before it takes the root"
+_OF_BATCH = "Caffe takes mean and variance of each batch, not the stored ones"
 
 Affine: TypeAlias = tuple[Array | None, Array | None]
 Statistics: TypeAlias = tuple[Array, Array, Array | None]
@@ -37,10 +43,12 @@ def _batch_norm(layer: Layer, context: Context) -> Parts:
     blobs = take(layer, 2, 3, 4, 5)
     single = [blob.size == 1 for blob in blobs]
     own: Affine = (None, None)
+    lacking: tuple[str, ...] = ()
     if len(blobs) == 2:
         return _folded(blobs)
     if len(blobs) == 3:
         stored: Statistics = (blobs[0], blobs[1], blobs[2])
+        lacking = (_LACKING,) if layer.param.batch_norm_param.scale_bias else ()
     elif len(blobs) == 4 and single[2] and not single[3]:
         stored, own = (blobs[0], blobs[1], blobs[2]), (blobs[3], None)
     elif len(blobs) == 4 or (single[4] and not single[2]):
@@ -51,17 +59,23 @@ def _batch_norm(layer: Layer, context: Context) -> Parts:
         stored, own = (blobs[0], blobs[1], blobs[2]), (blobs[3], blobs[4])
     else:
         raise UnsupportedError(f"blobs of shapes {[blob.shape for blob in blobs]}, which is no known form of it")
-    return _normalized(layer, context, layer.param.batch_norm_param.eps, own, stored)
+    parts = _normalized(layer, context, layer.param.batch_norm_param.eps, own, stored)
+    return dataclasses.replace(parts, warnings=(*parts.warnings, *lacking))
 
 
 def _fork_batch_norm(layer: Layer, context: Context) -> Parts:
     """BN of SegNet (scale, shift) and of yjxiong, PSPNet, happynear (scale, shift, mean, variance)."""
     blobs = take(layer, 2, 4)
+    warnings = (f"its bn_mode is LEARN: {_OF_BATCH}",) if _learns(layer) else ()
     if len(blobs) == 2:
-        return _folded(blobs)
+        if not _takes_batches(layer):
+            return _folded(blobs)
+        same_size(*blobs)
+        return dataclasses.replace(affine(blobs[0], blobs[1]), warnings=warnings)
     gamma, beta, mean, variance = blobs
     epsilon = layer.param.bn_param.eps if layer.param.bn_param.HasField("eps") else _CAFFE_EPSILON
-    return _normalized(layer, context, epsilon, (gamma, beta), (mean, variance, None))
+    parts = _normalized(layer, context, epsilon, (gamma, beta), (mean, variance, None))
+    return dataclasses.replace(parts, warnings=(*parts.warnings, *warnings))
 
 
 def _normalized(layer: Layer, context: Context, epsilon: float, own: Affine, stored: Statistics) -> Parts:
@@ -79,11 +93,21 @@ def _normalized(layer: Layer, context: Context, epsilon: float, own: Affine, sto
     if factor is not None and factor.reshape(-1)[0] == 0:
         warnings = ("its moving-average factor is 0, so mean and variance are zeros, as in Caffe",)
     if layer.param.batch_norm_param.HasField("use_global_stats") and not layer.param.batch_norm_param.use_global_stats:
-        warnings += ("its use_global_stats is false: Caffe takes mean and variance of each batch, not the stored ones",)
+        warnings += (f"its use_global_stats is false: {_OF_BATCH}",)
     same_size(mean, variance, *(blob for blob in (gamma, beta) if blob is not None))
-    weights = (*optional_vectors(gamma=gamma, beta=beta), *statistics(mean, variance, factor))
+    moving = statistics(mean, variance, factor)
+    if not layer.param.batch_norm_param.add_eps_before_sqrt:
+        moving = moving[0], _with_epsilon_outside(moving[1], decimal(epsilon))
+        notes += (f"its variance is (sqrt(variance) + {decimal(epsilon):g})² - {decimal(epsilon):g}: {_OUTSIDE}",)
+    weights = (*optional_vectors(gamma=gamma, beta=beta), *moving)
     call = batch_normalization(weights, decimal(epsilon), _channel_axis(layer, context))
     return Parts(call, weights, notes=notes, warnings=warnings)
+
+
+def _with_epsilon_outside(variance: Weight, epsilon: float) -> Weight:
+    """(C) -> (C), by which sqrt(variance + epsilon) in Keras is sqrt(variance) + epsilon of Synopsys' fork."""
+    deviation = np.sqrt(variance.view.astype(np.float64)) + epsilon
+    return vector(variance.name, (deviation * deviation - epsilon).astype(np.float32))
 
 
 def _channel_axis(layer: Layer, context: Context) -> int:
@@ -130,6 +154,7 @@ def fusable_scales(net: Net) -> dict[int, int]:
         if (
             norm.type == "BatchNorm"
             and norm.blobs
+            and not norm.param.batch_norm_param.relu
             and len(indices) == 1
             and scale.type == "Scale"
             and len(scale.bottoms) == 1
@@ -147,17 +172,39 @@ def _is_along_channels(scale: Layer) -> bool:
     return axis == 1 or (shape is not None and axis + len(shape) == 1)
 
 
-def _normalized_by_batch(site: Site) -> Sequence[Value]:
-    """As the arrays say, or, with `use_global_stats: false`, by the statistics of each batch, in a class of ours."""
-    tops = learned(site, ROWS["BatchNorm"])
-    param = site.layer.param.batch_norm_param
-    if param.use_global_stats or not param.HasField("use_global_stats"):
-        return tops
+def _normalized_here(site: Site) -> Sequence[Value]:
+    """As the arrays say, or by the statistics of each batch, in a class of ours; a rectifier may follow."""
+    tops = learned(site, ROWS[LAYER_TYPES[site.layer.type].like or site.layer.type])
+    if _takes_batches(site.layer):
+        tops = _by_batch(site, tops)
+    return rectified(site, tops, 0.0) if site.layer.param.batch_norm_param.relu else tops
+
+
+def _takes_batches(layer: Layer) -> bool:
+    """Whether mean and variance are those of each batch in a test, too."""
+    param = layer.param.batch_norm_param
+    return (param.HasField("use_global_stats") and not param.use_global_stats) or _learns(layer)
+
+
+def _learns(layer: Layer) -> bool:
+    """Whether SegNet's BN is in the mode in which it learns, and says so: other forks have the type without modes."""
+    param = layer.param.bn_param
+    return layer.type != "BatchNorm" and param.HasField("bn_mode") and param.bn_mode == _LEARN
+
+
+def _by_batch(site: Site, tops: Sequence[Value]) -> Sequence[Value]:
     number = tops[0].edge.node
     node = site.growing.nodes[number]
-    if node.call is not None and node.call.class_name == "BatchNormalization":
-        built = KerasCall("BatchStatistics", node.call.arguments)
-        site.growing.nodes[number] = dataclasses.replace(node, built=built)
+    if node.call is None or node.call.class_name != "BatchNormalization":
+        return tops
+    if not site.layer.param.batch_norm_param.add_eps_before_sqrt:
+        return site.blocked(tops, "it adds eps behind the root of the variance of each batch, which nothing here does")
+    built = KerasCall("BatchStatistics", node.call.arguments)
+    if len(site.layer.blobs) == 2:  # all that it stores is scale and shift, and epsilon is Caffe's
+        epsilon = site.layer.param.bn_param.eps if site.layer.param.bn_param.HasField("eps") else _CAFFE_EPSILON
+        others = tuple(each for each in node.call.arguments if each[0] != "epsilon")
+        built = KerasCall("BatchStatistics", (("epsilon", decimal(epsilon)), *others))
+    site.growing.nodes[number] = dataclasses.replace(node, built=built)
     return tops
 
 
@@ -167,6 +214,8 @@ def _lrn(site: Site) -> Sequence[Value]:
     size, alpha, beta = param.local_size, decimal(param.alpha), decimal(param.beta)
     if value.held.layout == "unknown":
         return site.unsupported("the axes of its bottom are not known")
+    where = f"{size}×{size} pixels of each channel" if param.norm_region else f"{size} neighbouring channels"
+    site.note(f"needs a layer of your own, or that of --format py: divided by a power of the mean square of {where}")
     if param.norm_region:
         edge = site.call("LRNWithin", value.edge, size=size, alpha=alpha, beta=beta)
     else:
@@ -182,6 +231,9 @@ def _mvn(site: Site) -> Sequence[Value]:
         return site.unsupported("its bottom has no pixels")
     axes = tuple(range(1, rank if param.across_channels else rank - 1))
     variance, eps = param.normalize_variance, decimal(param.eps)
+    over = "all values of a sample (across_channels)" if param.across_channels else "the pixels of each channel"
+    scaled = f" and divided by their standard deviation + {eps:g}" if variance else ""
+    site.note(f"needs a layer of your own, or that of --format py: less the mean over {over}{scaled}")
     edge = site.call("MVN", value.edge, axes=axes, normalize_variance=variance, eps=eps)
     return (Value(edge, Held("last", site.top())),)
 
@@ -256,12 +308,13 @@ _BN_WEIGHTS = "gamma, beta, moving_mean, moving_variance"
 ROWS = {
     "BatchNorm": Rule(
         _NORM_BLOBS, _NORM, _NORM_WEIGHTS, by_feature(_batch_norm),
-        held=kept_held, build=_normalized_by_batch, along="features",
+        held=kept_held, build=_normalized_here, along="features",
     ),
     "LRN": Rule(build=_lrn),
     "MVN": Rule(build=_mvn),
     "BN": Rule(
-        _BN_BLOBS, _NORM, _BN_WEIGHTS, by_feature(_fork_batch_norm), held=kept_held, along="features"
+        _BN_BLOBS, _NORM, _BN_WEIGHTS, by_feature(_fork_batch_norm),
+        held=kept_held, build=_normalized_here, along="features",
     ),
     "LayerNorm": Rule(
         "[gamma, beta]", "LayerNormalization", "gamma, beta", stored("gamma", "beta"),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from caffeconv.errors import UnsupportedError
 from caffeconv.model import Array, Layer, MaybeShape
 
-__all__ = ["bottom_shape", "channel_count", "check_size", "decimal", "matrix", "take"]
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+__all__ = ["bottom_shape", "channel_count", "check_size", "decimal", "matrix", "take", "word_of"]
 
 
 def take(layer: Layer, *counts: int) -> list[Array]:
@@ -51,6 +56,13 @@ def channel_count(layer: Layer) -> int | None:
     """The channels of the first bottom, or `None` where they cannot be known."""
     shape = bottom_shape(layer)
     return None if shape is None or len(shape) < 2 else shape[1]
+
+
+def word_of(param: Message, name: str) -> str:
+    """The word that an enum field of a parameter holds."""
+    words: Any = param.DESCRIPTOR.fields_by_name[name].enum_type
+    word: str = words.values_by_number[getattr(param, name)].name
+    return word
 
 
 def decimal(value: float) -> float:

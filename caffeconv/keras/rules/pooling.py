@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from caffeconv.keras.building import Site
 from caffeconv.keras.graph import Edge, Held, Value
+from caffeconv.keras.rules.operands import word_of
 from caffeconv.keras.rules.record import Rule
 from caffeconv.model import Shape
 from caffeconv.net.shapes.params import optional, required
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ROWS"]
 
 _MAX, _AVERAGE, _STOCHASTIC = 0, 1, 2
+_AVERAGE_INSIDE = (10000, 10001)
 """PoolingParameter.PoolMethod."""
 
 Windows = tuple[Window, ...]
@@ -54,8 +56,8 @@ def _maps_pooled(site: Site) -> Sequence[Value]:
     rank = len(shape) if shape is not None else 4
     if not 3 <= rank <= 5 or value.held.layout not in ("last", "unknown"):
         return site.unsupported("Keras pools over one to three axes")
-    if param.pool not in (_MAX, _AVERAGE, _STOCHASTIC):
-        return site.unsupported(f"pool {param.pool} is no method of Caffe's", layout="last")
+    if param.pool not in (_MAX, _AVERAGE, _STOCHASTIC, *_AVERAGE_INSIDE):
+        return site.refused(f"pool: {word_of(param, 'pool')} is a fork's, which is not known", layout="last")
     held = Held("last", top)
     name = "Max" if param.pool == _MAX else "Average"
     if param.global_pooling:
@@ -100,6 +102,8 @@ def _pooled(site: Site, value: Value, method: int, windows: Windows, rounds_up: 
     if method == _STOCHASTIC:
         return site.call("WeightedPooling", value.edge, pool_size=kernels, strides=strides, ceil=rounds_up)
     name = "MaxPooling" if method == _MAX else "AveragePooling"
+    inside = method in _AVERAGE_INSIDE and any(map(any, pads))
+    whole = _arguments(windows) | {"pads": pads, "ceil": rounds_up} | ({"inside": True} if inside else {})
     if None in sizes or len(sizes) != axes:
         fits = not rounds_up or all(kernel == stride == 1 for kernel, stride in zip(kernels, strides, strict=True))
         if fits and not any(map(any, pads)):
@@ -108,22 +112,29 @@ def _pooled(site: Site, value: Value, method: int, windows: Windows, rounds_up: 
             f"pools maps of a size that is not known, by a custom layer, Caffe{name}, which --format py writes; "
             "--input-shape may let a layer of Keras do"
         )
-        return site.call(f"Caffe{name}", value.edge, pool_size=kernels, strides=strides, pads=pads, ceil=rounds_up)
+        return site.call(f"Caffe{name}", value.edge, **whole)
     known: Shape = tuple(size for size in sizes if size is not None)
     pooled = [_pooled_size(*each, rounds_up, any(map(any, pads))) for each in zip(windows, known, strict=True)]
     needed = tuple(_needed(*each) for each in zip(windows, known, pooled, strict=True))
     if not any(map(any, needed)):
         return site.call(f"{name}{axes}D", value.edge, **_arguments(windows))
+    same = all(_is_same(*each) for each in zip(windows, known, pooled, needed, strict=True))
+    if same and (method == _MAX or inside):
+        site.note(f"pools in Keras by {name}{axes}D(..., padding='same'), which pads as Caffe does here")
+        return site.call(f"{name}{axes}D", value.edge, **_arguments(windows), padding="same")
     if method == _MAX:
-        if all(_is_same(*each) for each in zip(windows, known, pooled, needed, strict=True)):
-            site.note(f"pools in Keras by {name}{axes}D(..., padding='same'), which pads as Caffe's rounding does")
-            return site.call(f"{name}{axes}D", value.edge, **_arguments(windows), padding="same")
         site.warn(
             "pools as Keras' own layers cannot alone: padded with the lowest number, which no maximum takes, by a "
             "custom layer, PadLowest, which --format py writes; zeros in its place differ where inputs are negative"
         )
         edge = site.call("PadLowest", value.edge, part="before", name="pad", pads=needed)
         return site.call(f"{name}{axes}D", edge, **_arguments(windows))
+    if inside:
+        site.warn(
+            "pools as no layer of Keras does: what is padded does not count in its means (AVE_EXC_PAD), by a custom "
+            "layer, CaffeAveragePooling, which --format py writes"
+        )
+        return site.call("CaffeAveragePooling", value.edge, **whole)
     if all(after == window.pad[1] for window, (_, after) in zip(windows, needed, strict=True)):
         padding = needed if axes > 1 else needed[0]
         edge = site.call(f"ZeroPadding{axes}D", value.edge, part="before", name="pad", padding=padding)
@@ -132,7 +143,7 @@ def _pooled(site: Site, value: Value, method: int, windows: Windows, rounds_up: 
         "pools as no layer of Keras does: its last windows stick out and are averaged over the part that is inside, "
         "by a custom layer, CaffeAveragePooling, which --format py writes"
     )
-    return site.call("CaffeAveragePooling", value.edge, pool_size=kernels, strides=strides, pads=pads, ceil=rounds_up)
+    return site.call("CaffeAveragePooling", value.edge, **whole)
 
 
 def _arguments(windows: Windows) -> dict[str, Any]:

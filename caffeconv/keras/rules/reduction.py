@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from caffeconv.keras.building import Site
 from caffeconv.keras.graph import Held, Value
-from caffeconv.keras.rules.operands import decimal
+from caffeconv.keras.rules.operands import decimal, word_of
 from caffeconv.keras.rules.record import Rule
 
 __all__ = ["ROWS"]
@@ -18,8 +18,10 @@ _OPERATIONS = {1: "SUM", 2: "ASUM", 3: "SUMSQ", 4: "MEAN"}
 def _reduction(site: Site) -> Sequence[Value]:
     param, value = site.layer.param.reduction_param, site.inputs[0]
     rank = value.held.rank
-    if rank is None or param.operation not in _OPERATIONS:
-        return site.unsupported("the axes of its bottom, or its operation, are not known")
+    if param.operation not in _OPERATIONS:
+        return site.refused(f"operation: {word_of(param, 'operation')} is a fork's, which is not known")
+    if rank is None:
+        return site.unsupported("the axes of its bottom are not known")
     axis = param.axis % rank
     if axis > 1 and value.held.layout == "last":
         axes = tuple(range(1, rank - 1)) if axis == 2 else ()

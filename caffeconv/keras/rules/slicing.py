@@ -46,6 +46,8 @@ def _concat(site: Site) -> Sequence[Value]:
     held = Held(values[0].held.layout, site.top(), values[0].held.segments)
     last = rank is not None and held.axis(axis) == rank - 1
     place = -1 if last or (rank is None and axis == 1 and held.layout == "last") else held.axis(axis)
+    if axis != 1:
+        site.note(f"joins along axis {axis} of Caffe's, which is axis {place} in Keras")
     return (Value(site.call("Concatenate", *(value.edge for value in values), axis=place), held),)
 
 

@@ -21,6 +21,10 @@ def _interpolated(site: Site) -> Sequence[Value]:
     if settings is None or shape is None or top is None or None in (*shape[1:], *top[1:]) or len(top) != 4:
         return site.unsupported("its sizes are not known")
     crop = tuple(-(optional(settings, name) or 0) for name in ("pad_beg", "pad_end"))
+    site.note(
+        f"interpolates bilinearly, corner on corner, to {top[2]}×{top[3]}: by a custom layer, Interpolate, which "
+        "--format py writes; Keras' own Resizing and UpSampling2D put the corners elsewhere"
+    )
     edge = site.call("Interpolate", value.edge, height=top[2], width=top[3], crop=crop)
     return (Value(edge, Held("last", top)),)
 

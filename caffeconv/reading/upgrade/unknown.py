@@ -1,15 +1,29 @@
-"""Numbers of enums that the schema does not have, which a binary message keeps among its unknown fields."""
+"""What a binary message keeps that the schema does not have: numbers of enums, and fields of forks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from caffe_proto import FIRST_PRIVATE_NUMBER
+from caffeconv.model import Note
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from google.protobuf.message import Message
 
-__all__ = ["last_unknown_number"]
+    from caffe_proto.caffe_pb2 import NetParameter
 
-_VARINT = 0
+__all__ = ["last_unknown_number", "note_unknown"]
+
+_VARINT, _LENGTH = 0, 2
+_INTELS = {
+    ("convolution_param", 19): "in Intel's fork relu: a rectifier is part of the layer",
+    ("convolution_param", 20): "in Intel's fork negative_slope, of the rectifier in the layer",
+    ("batch_norm_param", 10): "in Intel's fork relu: a rectifier is part of the layer",
+}
+_TOLD_BY_BLOBS = {("batch_norm_param", number) for number in range(4, 10)} | {("convolution_param", 21)}
+"""Engines, fillers, and whether there are scale and shift, in the forks of Intel and NVIDIA."""
 
 
 def last_unknown_number(message: Message, field_number: int) -> int | None:
@@ -20,6 +34,35 @@ def last_unknown_number(message: Message, field_number: int) -> int | None:
         if field.field_number == field_number and field.wire_type == _VARINT
     ]
     return int(numbers[-1]) if numbers else None
+
+
+def note_unknown(net: NetParameter) -> Iterator[Note]:
+    """Notes on what the parameters of layers hold that Caffe does not have, in a net that a caffemodel holds.
+
+    Forks give one number to different fields, so nothing is made of them; a zero, as a rule, is a default.
+    """
+    for layer in net.layer:
+        for field, param in layer.ListFields():
+            if field.message_type is None or field.number >= FIRST_PRIVATE_NUMBER or not hasattr(param, "ListFields"):
+                continue
+            for each in _unknown_fields(param):
+                if each.wire_type == _LENGTH or each.data == 0 or (field.name, each.field_number) in _TOLD_BY_BLOBS:
+                    continue
+                known = param.DESCRIPTOR.fields_by_number.get(each.field_number)
+                if known is None:
+                    yield Note("warning", layer.name, _of_fork(field.name, each.field_number))
+                elif known.name != "engine":
+                    text = f"the {known.name} of its {field.name} in the file is {each.data}, a fork's, and not read"
+                    yield Note("warning", layer.name, text)
+
+
+def _of_fork(param: str, number: int) -> str:
+    meaning = _INTELS.get((param, number))
+    hint = f" ({meaning})" if meaning else ""
+    return (
+        f"its {param} in the file has field {number} of a fork{hint}, which Caffe does not have and which is not read: "
+        "give the fork's prototxt in the place of -"
+    )
 
 
 def _unknown_fields(message: Any) -> Any:

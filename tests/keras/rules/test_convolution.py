@@ -63,6 +63,18 @@ def sliding(formula: Formula, stride: int | tuple[int, ...] = 1, pad: int | tupl
 
 
 CONV = "convolution_param { num_output: %d kernel_size: %d %s }"
+
+
+def rectified(slope: float) -> Formula:
+    """Intel's `relu`: what is below 0 is multiplied by a slope."""
+
+    def compute(x: Array, *blobs: Array) -> Array:
+        y = sliding(naive.convolution)(x, *blobs)
+        return np.where(y < 0, y * slope, y)
+
+    return compute
+
+
 FORMULAS = (
     Case("stride-and-dilation", "Convolution", IMAGE, ((3, 4, 3, 3), (3,)),
          sliding(naive.convolution, 2, 2, 2), CONV % (3, 3, "stride: 2 pad: 2 dilation: 2")),
@@ -104,6 +116,12 @@ FORMULAS = (
            CONV % (4, 3, "stride: 2 pad: 1")) for name in ("ConvolutionDepthwise", "DepthwiseConvolution")),
     Case("multiplier", "DepthwiseConvolution", IMAGE, ((8, 1, 3, 3),), sliding(naive.convolution, group=4),
          CONV % (8, 3, "bias_term: false")),
+    *(Case(f"rectified-{name}", "Convolution", IMAGE, ((3, 4, 3, 3), (3,)), rectified(slope),
+           CONV % (3, 3, f"relu: {relu} {words}") + more)
+      for name, relu, words, more, slope in (
+          ("", "true", "", "", 0), ("not", "false", "negative_slope: 0.5", "", 1),
+          ("leaky", "true", "negative_slope: 0.5", "", 0.5),
+          ("intel", "true", "negative_slope: 0.5", " relu_param { negative_slope: 0.25 }", 0.25))),
     Case("plain", "ConvolutionRistretto", IMAGE, ((3, 4, 3, 3), (3,)), sliding(naive.convolution), CONV % (3, 3, "")),
     Case("plain", "DeconvolutionRistretto", IMAGE, ((4, 3, 3, 3), (3,)), sliding(naive.deconvolution),
          CONV % (3, 3, "")),

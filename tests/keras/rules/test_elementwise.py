@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from caffeconv.keras.conversion import convert
 from caffeconv.model import Array
 from tests.support import caffe_cases
 from tests.support import naive_forks as naive
@@ -11,6 +13,7 @@ from tests.support.caffe_cases import by_feature, in_caffes_order
 from tests.support.caffe_runs import Run
 from tests.support.flattened_maps import channels_last
 from tests.support.layer_cases import Case, definition_tests
+from tests.support.net_builder import input_text, layer_text, net_of
 
 
 def factors_multiplied(run: Run) -> tuple[list[Array], list[Array]]:
@@ -63,3 +66,18 @@ BY_ITSELF = {"ChannelScale", "EltwiseAffine"}
 TestDefinitions = definition_tests(CASES)
 test_computes_what_caffe_computes = caffe_cases.computes_what_caffe_computes(CAFFE)
 test_has_a_class_of_ours = caffe_cases.has_a_class_of_ours(CAFFE)
+
+
+@pytest.mark.parametrize(
+    ("type_name", "param", "words"),
+    [
+        pytest.param("Eltwise", "eltwise_param { operation: DIV }", "operation: DIV", id="quotient"),
+        pytest.param("Eltwise", "eltwise_param { operation: SORT }", "operation: SORT", id="sort"),
+        pytest.param("Reduction", "reduction_param { operation: TOPK }", "operation: TOPK", id="top-k"),
+    ],
+)
+def test_operations_of_forks_are_told(type_name: str, param: str, words: str) -> None:
+    bottoms = "a b" if type_name == "Eltwise" else "a"
+    text = input_text("a", *IMAGE) + input_text("b", *IMAGE) + layer_text("it", type_name, bottoms, more=param)
+    warnings = [note.text for note in convert(net_of(text)).notes if note.layer == "it" and note.level == "warning"]
+    assert [words in text for text in warnings] == [True]

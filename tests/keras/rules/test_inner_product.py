@@ -67,6 +67,12 @@ def unit_rows(x: Array, weight: Array) -> Array:
     return scaled
 
 
+def of_unit_length(x: Array, weight: Array, bias: Array | float = 0) -> Array:
+    """happynear's `normalize`: each row is divided by its own length, as far as it has one."""
+    rows = [row / np.sqrt((row.astype(float) ** 2).sum() + 1e-6) for row in weight]
+    return inner_product(x, np.array(rows), bias)
+
+
 DISTANCE = "inner_distance_param { num_output: 4 %s }"
 FOUR = "inner_product_param { num_output: 4 }"
 FORMULAS = (
@@ -75,6 +81,12 @@ FORMULAS = (
          lambda x, w, b: inner_product(x, w, b.ravel()), FOUR),
     *(Case("plain", name, (3, 5), ((4, 5),), unit_rows, "margin_inner_product_param { num_output: 4 }")
       for name in ("MarginInnerProduct", "LargeMarginInnerProduct")),
+    Case("unit-length", "InnerProduct", (3, 5), ((4, 5), (4,)), of_unit_length,
+         "inner_product_param { num_output: 4 normalize: true }"),
+    Case("unit-length-of-maps", "InnerProduct", (3, 2, 3, 4), ((4, 24), (4,)), of_unit_length,
+         "inner_product_param { num_output: 4 normalize: true }"),
+    Case("unit-length-transposed", "InnerProduct", (3, 5), ((5, 4),), lambda x, w: of_unit_length(x, w.T),
+         "inner_product_param { num_output: 4 normalize: true transpose: true bias_term: false }"),
     Case("all-masks", "CInnerProduct", (3, 5), ((4, 5), (4,)) * 2, masked(inner_product), FOUR, masks=2),
     Case("all-masks", "SqueezeInnerProduct", (3, 5), (*((4, 5), (4,)) * 2, (1, 1, 1, 2)), masked(inner_product),
          FOUR, masks=3),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +24,7 @@ from tests.support.layer_cases import Case as LayerCase
 from tests.support.layer_cases import definition_tests
 from tests.support.naive_forks import layer_norm
 from tests.support.naive_forks import moving_normalize as naive_moving
+from tests.support.net_builder import input_text, layer_text, net_of
 
 CAFFE = caffe_cases.learned(
     "BatchNorm",
@@ -55,6 +58,23 @@ def normalized(order: str, epsilon: float = 1e-5) -> Formula:
     return compute
 
 
+def epsilon_outside(epsilon: float) -> Formula:
+    """Synopsys' `add_eps_before_sqrt: false`: (x - mean) / (√variance + ε)."""
+
+    def compute(x: Array, mean: Array, variance: Array, factor: Array) -> Array:
+        at = (1, -1, *[1] * (x.ndim - 2))
+        result: Array = (x - (mean / factor).reshape(at)) / (np.sqrt(variance / factor).reshape(at) + epsilon)
+        return result
+
+    return compute
+
+
+def of_batch(x: Array, scale: Array, shift: Array, *_: Array, epsilon: float = 1e-5) -> Array:
+    """Normalized by the mean and variance of the batch itself."""
+    axes = (0, *range(2, x.ndim))
+    return naive.normalization(x, x.mean(axes), x.var(axes), scale.ravel(), shift.ravel(), epsilon)
+
+
 CHANNELS = ((4,), (4,), (4,), (4,))
 FORMULAS = (
     Case("folded", "BatchNorm", IMAGE, CHANNELS[:2], normalized("sb")),
@@ -63,6 +83,22 @@ FORMULAS = (
     Case("digits", "BatchNorm", IMAGE, (*CHANNELS, (1,)), normalized("sbmv-")),
     Case("cudnn", "BatchNorm", IMAGE, (*((1, 4, 1, 1),) * 2, (1,), *((1, 4, 1, 1),) * 2), normalized("sb-mv")),
     Case("factor-amid", "BatchNorm", IMAGE, ((4,), (4,), (1,), (4,), (4,)), normalized("mvfsb")),
+    Case(
+        "eps-outside",
+        "BatchNorm",
+        IMAGE,
+        ((4,), (4,), (1,)),
+        epsilon_outside(0.25),
+        "batch_norm_param { eps: 0.25 add_eps_before_sqrt: false }",
+    ),
+    Case(
+        "rectified",
+        "BatchNorm",
+        IMAGE,
+        ((4,), (4,), (1,)),
+        lambda *arrays: np.maximum(normalized("mvf")(*arrays), 0),
+        "batch_norm_param { relu: true }",
+    ),
     Case("two-blobs", "BN", IMAGE, ((1, 4, 1, 1),) * 2, normalized("sb")),
     Case("four-blobs", "BN", IMAGE, ((1, 4, 1, 1),) * 4, normalized("sbmv", 0.01), "bn_param { eps: 0.01 }"),
     Case("four-blobs", "SyncBN", IMAGE, ((1, 4),) * 4, normalized("sbmv")),
@@ -111,3 +147,80 @@ def test_normalize_with_its_array(tmp_path: Path, keras: ModuleType, shared: boo
     expected = x / np.sqrt(squares + 1e-10) * (scale if shared else scale.reshape(4, 1, 1))
     model = assembled(net, Options())
     assert_close(blobs(model, computed(keras, model, {"data": x}))[1, 0], expected)
+
+
+LEARNING = {
+    "two-blobs": LayerCase(
+        "BN", "bn_param { bn_mode: LEARN eps: 0.125 }", (IMAGE,), functools.partial(of_batch, epsilon=0.125),
+        ((1, 4, 1, 1),) * 2,
+    ),
+    "four-blobs": LayerCase("BN", "bn_param { bn_mode: LEARN }", (IMAGE,), of_batch, ((4,),) * 4, positive=True),
+    "synchronous": LayerCase(
+        "SyncBN", "batch_norm_param { use_global_stats: false }", (IMAGE,), of_batch, ((4,),) * 4, positive=True
+    ),
+}  # fmt: skip
+TestLearning = definition_tests(LEARNING, in_graph=False)
+
+
+def warnings_of(text: str, blobs: Sequence[Array]) -> list[str]:
+    net = net_of(input_text("data", *IMAGE) + text, [("it", blobs)])
+    return [note.text for note in convert(net).notes if note.level == "warning"]
+
+
+@pytest.mark.parametrize(
+    ("type_name", "param", "blobs", "word"),
+    [
+        pytest.param("BN", "bn_param { bn_mode: LEARN }", 2, "bn_mode", id="learning-alone"),
+        pytest.param("BN", "bn_param { bn_mode: LEARN }", 4, "bn_mode", id="learning"),
+        pytest.param("SyncBN", "batch_norm_param { use_global_stats: false }", 4, "use_global_stats", id="batches"),
+        pytest.param("BatchNorm", "batch_norm_param { relu: true }", 3, "relu", id="rectified"),
+        pytest.param("BatchNorm", "batch_norm_param { scale_bias: true }", 3, "scale_bias", id="nothing-to-scale-by"),
+    ],
+)
+def test_a_switch_is_told(type_name: str, param: str, blobs: int, word: str) -> None:
+    arrays = [np.ones(4 if number != 2 or blobs > 3 else 1, np.float32) for number in range(blobs)]
+    (warning,) = warnings_of(layer_text("it", type_name, "data", more=param), arrays)
+    assert word in warning
+
+
+@pytest.mark.parametrize(
+    ("type_name", "param", "blobs"),
+    [
+        pytest.param("BatchNorm", "batch_norm_param { relu: false scale_bias: false }", 3, id="as-they-are"),
+        pytest.param("BatchNorm", "batch_norm_param { scale_bias: true }", 5, id="scaled"),
+        pytest.param("BN", "bn_param { bn_mode: INFERENCE }", 4, id="inference"),
+        pytest.param("BN", "", 4, id="without-modes"),
+    ],
+)
+def test_what_changes_nothing_is_not_told(type_name: str, param: str, blobs: int) -> None:
+    arrays = [np.ones(1 if number == 2 and type_name == "BatchNorm" else 4, np.float32) for number in range(blobs)]
+    assert warnings_of(layer_text("it", type_name, "data", more=param), arrays) == []
+
+
+def test_no_scale_is_fused_behind_a_rectifier(keras: ModuleType) -> None:
+    """max(x̂, 0)·γ, which no factors in the BatchNormalization can be."""
+    text = input_text("data", *IMAGE) + layer_text("norm", "BatchNorm", "data", more="batch_norm_param { relu: true }")
+    mean, variance, factor = np.full(4, 0.5, "f4"), np.full(4, 2, "f4"), np.ones(1, "f4")
+    gamma = np.array([-1, 2, -3, 4], "f4")
+    net = net_of(text + layer_text("scale", "Scale", "norm"), [("norm", [mean, variance, factor]), ("scale", [gamma])])
+    x = np.random.default_rng(3).normal(size=IMAGE).astype("f4")
+    model = assembled(net, Options())
+    expected = np.maximum(normalized("mvf")(x, mean, variance, factor), 0) * gamma.reshape(4, 1, 1)
+    assert_close(blobs(model, computed(keras, model, {"data": x}))[2, 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("type_name", "param", "words"),
+    [
+        pytest.param("MVN", "", "pixels of each channel and divided", id="mvn"),
+        pytest.param("MVN", "mvn_param { normalize_variance: false }", "pixels of each channel", id="mvn-mean"),
+        pytest.param("MVN", "mvn_param { across_channels: true }", "across_channels", id="mvn-across"),
+        pytest.param("LRN", "lrn_param { local_size: 3 }", "3 neighbouring channels", id="lrn"),
+        pytest.param(
+            "LRN", "lrn_param { local_size: 3 norm_region: WITHIN_CHANNEL }", "3×3 pixels of each channel", id="within"
+        ),
+    ],
+)
+def test_notes_follow_the_region(type_name: str, param: str, words: str) -> None:
+    net = net_of(input_text("data", *IMAGE) + layer_text("it", type_name, "data", more=param))
+    assert [words in note.text for note in convert(net).notes if note.layer == "it"] == [True]

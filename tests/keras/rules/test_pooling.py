@@ -14,12 +14,14 @@ import pytest
 
 from caffeconv.keras.assembling import assembled
 from caffeconv.keras.building import Options
+from caffeconv.keras.conversion import convert
 from caffeconv.keras.graph import Model
 from caffeconv.model import Array, Net
 from caffeconv.net.loading import load_net
 from tests.support.caffe_runs import listing
 from tests.support.described_models import assert_close
 from tests.support.graph_runs import blobs, computed
+from tests.support.layer_cases import assert_computes
 from tests.support.net_builder import input_text, layer_text, net_of
 from tests.support.places import FIXTURES, SHARED
 
@@ -54,6 +56,7 @@ def naive_pooling(x: Array, method: str, kernel: Sizes, stride: Sizes, pad: Size
         inside = x[
             (slice(None), slice(None), *(slice(max(start, 0), end) for start, end in zip(starts, ends, strict=True)))
         ].reshape(*x.shape[:2], -1)
+        count = inside.shape[-1] if method in ("AVE_EXC_PAD", "AVE_TF") else count
         mean = inside.sum(-1) / count if count else np.nan
         pooled[(slice(None), slice(None), *place)] = inside.max(-1, initial=LOWEST) if method == "MAX" else mean
     return pooled
@@ -106,7 +109,7 @@ def image(known: bool, *shape: int) -> str:
 
 
 @pytest.mark.parametrize("known", KNOWN)
-@pytest.mark.parametrize("method", ["MAX", "AVE"])
+@pytest.mark.parametrize("method", ["MAX", "AVE", "AVE_EXC_PAD"])
 def test_every_window(keras: ModuleType, method: str, known: bool) -> None:
     for (kernel, stride, pad), sizes, ceil in itertools.product(SETTINGS, SIZES if known else SIZES[:2], (True, False)):
         x = below_zero(1, 2, *sizes)
@@ -125,7 +128,7 @@ def uneven_windows() -> Iterator[tuple[tuple[Sizes, Sizes, Sizes], Sizes, bool]]
 
 
 @pytest.mark.parametrize("known", KNOWN)
-@pytest.mark.parametrize("method", ["MAX", "AVE"])
+@pytest.mark.parametrize("method", ["MAX", "AVE", "AVE_EXC_PAD", "AVE_TF"])
 def test_uneven_windows(keras: ModuleType, method: str, known: bool) -> None:
     for window, sizes, ceil in uneven_windows():
         x = below_zero(1, 2, *sizes)
@@ -259,3 +262,17 @@ def test_a_window_that_is_not_known_is_no_reason_to_stop() -> None:
     """A fork gives it in words of its own, over maps of a shape that only its own data layer knows."""
     model = assembled(net_of(layer_text("pool", "Pooling", "x", more="pooling_param { pool: MAX }")), Options())
     assert problems(model) == ["its window is not known: kernel_size is not given"]
+
+
+@pytest.mark.parametrize("form", ["py", "keras"])
+def test_means_of_what_is_inside_in_files(form: str, tmp_path: Path) -> None:
+    x = below_zero(2, 3, 8, 9)
+    window = ((3, 3), (2, 3), (1, 2))
+    net = net_of(input_text("data", *x.shape) + pooling("AVE_EXC_PAD", *window))
+    assert_computes(net, {"data": x}, {"it": naive_pooling(x, "AVE_EXC_PAD", *window)}, tmp_path, form)
+
+
+@pytest.mark.parametrize("method", ["MDS", "DEF", "LOWRES"])
+def test_a_method_of_a_fork_is_told(method: str) -> None:
+    net = net_of(input_text("data", 1, 2, 6, 6) + pooling(method, (2, 2), (2, 2), (0, 0)))
+    assert [f"pool: {method} " in str(n) for n in convert(net).notes if n.layer == "it"] == [True]

@@ -12,6 +12,7 @@ import pytest
 
 from caffeconv.keras.assembling import assembled
 from caffeconv.keras.building import Options
+from caffeconv.keras.conversion import convert
 from caffeconv.model import Array, Net
 from tests.support import naive_layers as naive
 from tests.support.layer_cases import Case, assert_computes, definition_tests, random
@@ -172,3 +173,10 @@ class TestSegNet:
 
     def test_as_an_archive(self, tmp_path: Path) -> None:
         assert_computes(*segnet(), tmp_path, "keras", 1e-4)
+
+
+@pytest.mark.parametrize(("factors", "size"), [("zoom_factor: 2", "7×9"), ("shrink_factor: 3", "2×2")])
+def test_who_interpolates_is_told(factors: str, size: str) -> None:
+    text = input_text("data", *MAPS) + layer_text("it", "Interp", "data", more=f"interp_param {{ {factors} }}")
+    notes = [note.text for note in convert(net_of(text)).notes if note.layer == "it"]
+    assert [f"corner on corner, to {size}" in text for text in notes] == [True]
