@@ -41,8 +41,8 @@ LAYERS = {
         {"__init__"},
     ),
     "net": (
-        {"agreement", "fillers", "filtering", "fitting", "gaps", "shapes"},
-        {"graph", "join", "settling"},
+        {"agreement", "fillers", "filtering", "fitting", "gaps", "settings", "shapes"},
+        {"graph", "join", "remarks", "settling"},
         {"__init__"},
         {"loading"},
     ),

@@ -15,6 +15,7 @@ from caffeconv.keras.rules.table import RULES
 from caffeconv.keras.sharing import share_layers
 from caffeconv.keras.stored_names import numbered
 from caffeconv.model import Layer, Net, Note, Source, Weight
+from caffeconv.net.remarks import remarks_on
 from caffeconv.net.shapes.table import TABLE
 
 __all__ = ["assembled"]
@@ -37,6 +38,7 @@ def assembled(net: Net, options: Options) -> Model:
     values: dict[Source, Value] = {}
     loose: dict[str, Value] = {}
     for index, layer in enumerate(net.layers):
+        growing.notes += remarks_on(layer.param)
         if index in fused:
             values[Source(index, 0)] = values[Source(fused[index], 0)]
             continue

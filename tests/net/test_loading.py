@@ -262,7 +262,7 @@ def stored_net(param: bytes, number: int, layer_type: str) -> bytes:
     )
 
 
-CONVOLUTION, BATCH_NORM, POOLING = 106, 139, 121
+CONVOLUTION, BATCH_NORM, POOLING, SOFTMAX, LOSS = 106, 139, 121, 125, 101
 
 
 @pytest.mark.parametrize(
@@ -275,6 +275,8 @@ CONVOLUTION, BATCH_NORM, POOLING = 106, 139, 121
         pytest.param(POOLING, "Pooling", wire.number(1, 3), ["pool of its pooling_param", "is 3"], id="word"),
         pytest.param(CONVOLUTION, "Convolution", wire.number(19, 0), None, id="default"),
         pytest.param(CONVOLUTION, "Convolution", wire.number(15, 4), None, id="engine"),
+        pytest.param(SOFTMAX, "SoftmaxWithLoss", wire.number(3, 1), None, id="of-a-loss"),
+        pytest.param(LOSS, "Somebodys", wire.number(4, 1), None, id="of-a-loss-that-is-not-known"),
         pytest.param(BATCH_NORM, "BatchNorm", wire.number(5, 1) + wire.number(4, 3), None, id="told-by-blobs"),
     ],
 )

@@ -62,6 +62,8 @@ def _relu(site: Site) -> Sequence[Value]:
     param = site.layer.param.relu_param
     slope = decimal(param.negative_slope)
     most = {"max_value": 6.0} if param.relu6 else {}
+    if most:
+        site.warn("its relu6 is set: it cuts off at 6, too, which a model of your own needs a max_value for")
     return _simple("ReLU", **most, **({"negative_slope": slope} if slope else {}))(site)
 
 

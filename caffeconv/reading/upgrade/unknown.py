@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from caffe_proto import FIRST_PRIVATE_NUMBER
+from caffeconv.catalogue import LAYER_TYPES
 from caffeconv.model import Note
 
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ _TOLD_BY_BLOBS = {("batch_norm_param", number) for number in range(4, 10)} | {("
 """Engines, fillers, and whether there are scale and shift, in the forks of Intel and NVIDIA."""
 
 
+_NOT_COMPUTED = ("data", "losses")
+"""Families whose settings change nothing that a model computes."""
+_WITHOUT_EFFECT = ("loss_param", "transform_param")
+
+
 def last_unknown_number(message: Message, field_number: int) -> int | None:
     """The last varint that `message` keeps under `field_number` without knowing what it means."""
     numbers = [
@@ -42,8 +47,11 @@ def note_unknown(net: NetParameter) -> Iterator[Note]:
     Forks give one number to different fields, so nothing is made of them; a zero, as a rule, is a default.
     """
     for layer in net.layer:
+        known_type = LAYER_TYPES.get(layer.type)
+        if known_type is not None and known_type.family in _NOT_COMPUTED:
+            continue
         for field, param in layer.ListFields():
-            if field.message_type is None or field.number >= FIRST_PRIVATE_NUMBER or not hasattr(param, "ListFields"):
+            if field.message_type is None or field.name in _WITHOUT_EFFECT or not hasattr(param, "ListFields"):
                 continue
             for each in _unknown_fields(param):
                 if each.wire_type == _LENGTH or each.data == 0 or (field.name, each.field_number) in _TOLD_BY_BLOBS:

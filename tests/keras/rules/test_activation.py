@@ -64,6 +64,7 @@ def test_beyond_six(param: str, formula: Callable[[Array], Array], keras: Module
     x = random((2, 3, 4, 5), 1) * 10
     net = net_of(input_text("in0", *x.shape) + layer_text("it", "ReLU", "in0", "out0", f"relu_param {{ {param} }}"))
     assert_computes(net, {"in0": x}, {"out0": formula(x)}, tmp_path, keras)
+    assert ["relu6" in note.text for note in convert(net).notes if note.layer == "it"] == [True] * ("6: true" in param)
 
 
 @pytest.mark.parametrize(
