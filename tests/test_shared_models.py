@@ -29,7 +29,6 @@ WITHOUT_WEIGHTS = {
 
 UNTRACED = "the order of its inputs cannot be known"
 STICKS_OUT = "pools as no layer of Keras does: its last windows stick out"
-FIXED = ("L0", "L0_1", "cp1", "L1", "cp2", "L2", "L3", "L4", "cp5", "L5", "L6", "bb-output", "pixel-conv")
 ROUNDS = [
     "mnist: its activations_compress is set",
     *(f"{name}: its weights_compress is set" for name in ("conv1", "conv2", "ip1", "ip2")),
@@ -47,7 +46,6 @@ WARNINGS = {
         'slashes that no Keras layer can have are left out of names: "/conv_pre" -> "conv_pre" and 22 more'
     ],
     "xilinx_facedet_fixed": [
-        *(f"{name}: stored as a ConvolutionFixed and not as a Convolution" for name in FIXED),
         "weights of layers that the prototxt does not have are left out: data_fixed, size-block_fixed, "
         "norm-block_fixed, bb-label-sn_fixed, bb-label-sn-nn_fixed and 13 more",
     ],

@@ -326,7 +326,7 @@ class TestUnknownTypes:
         result = convert(filled(text))
         assert [name for name, _, _ in listed(result)] == ["c"]
         assert listed(result)[0][1:] == (None, ("weights_0", "weights_1"))
-        assert said(result)[0].startswith("warning c: Convolution: a kernel of shape (4, 2, 1, 1, 1, 1): ")
+        assert said(result)[0].startswith("warning c: a kernel of shape (4, 2, 1, 1, 1, 1): ")
         assert said(result)[0].endswith("; its arrays are written as stored")
 
 

@@ -19,7 +19,7 @@ STORED = {
     [
         pytest.param(
             layer_text("it", "Python", "data", more='python_param { module: "rpn.proposal" layer: "Proposal" }'),
-            "Python: what it computes stands in rpn.proposal.Proposal: write that as a layer of Keras",
+            "what it computes stands in rpn.proposal.Proposal: write that as a layer of Keras",
             id="python",
         ),
         pytest.param(layer_text("it", "Python", "data"), "a module that the net does not name", id="python-unnamed"),
