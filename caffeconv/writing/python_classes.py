@@ -40,7 +40,8 @@ class Weighted(Function):
 
     def call(self, inputs):
         values = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-        return self.compute(*values, *self.arrays, **self.arguments)
+        arrays = [ops.convert_to_tensor(each) for each in self.arrays]
+        return self.compute(*values, *arrays, **self.arguments)
 
     def get_config(self):
         return {{**super().get_config(), "arrays": dict(self.shapes)}}
