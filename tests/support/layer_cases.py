@@ -7,6 +7,7 @@ TestDefinitions = definition_tests(CASES)
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -70,6 +71,7 @@ def assert_computes(
         last = len(net.layers) - 1
         got = {top: made[last, number] for number, top in enumerate(net.layers[last].tops)}
     elif form == "py":
+        pytest.importorskip("tf_keras" if os.environ.get("TF_USE_LEGACY_KERAS") == "1" else "keras")
         got = dict(written(net, folder).run(given))
     else:
         write_keras_archive(folder / "out.keras", net, model)

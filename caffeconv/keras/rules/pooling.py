@@ -118,8 +118,8 @@ def _pooled(site: Site, value: Value, method: int, windows: Windows, rounds_up: 
     needed = tuple(_needed(*each) for each in zip(windows, known, pooled, strict=True))
     if not any(map(any, needed)):
         return site.call(f"{name}{axes}D", value.edge, **_arguments(windows))
-    same = all(_is_same(*each) for each in zip(windows, known, pooled, needed, strict=True))
-    if same and (method == _MAX or inside):
+    # Not so a mean of what is inside: Keras on PyTorch counts what "same" pads.
+    if method == _MAX and all(_is_same(*each) for each in zip(windows, known, pooled, needed, strict=True)):
         site.note(f"pools in Keras by {name}{axes}D(..., padding='same'), which pads as Caffe does here")
         return site.call(f"{name}{axes}D", value.edge, **_arguments(windows), padding="same")
     if method == _MAX:
