@@ -48,6 +48,7 @@ _Bytes: TypeAlias = npt.NDArray[np.uint8]
 _Cut: TypeAlias = tuple[slice, ...]
 
 _OUTPUT = np.dtype("<f4")
+_TINY = np.finfo(np.float32).tiny
 _WORKERS = min(2, os.cpu_count() or 1)
 _SMALL = 2**14  # values
 _BATCH = 128  # small pieces; of each, a fault maps some 64 KB around it
@@ -64,28 +65,34 @@ _LOOK = 2**17  # values that are looked at and written at once; the cache holds 
 
 @dataclasses.dataclass
 class Seen:
-    """What was seen of a piece's values, as float32, on their way: how many are NaN or infinite, whether all are 0."""
+    """What was seen of a piece's values, as float32, on their way: how many are NaN or infinite, whether all are 0.
+
+    `only_denormal`: all are 0 or so near to it that float32 has no full precision for them.
+    """
 
     nan: int = 0
     infinite: int = 0
     only_zeros: bool = True
+    only_denormal: bool = True
 
     def look(self, values: _Floats) -> None:
         """Look at some more of the values, which lie side by side; their scalar product with themselves tells soonest
         whether anything is odd."""
         squares = float(values.dot(values))
         if 0 < squares < math.inf:
-            self.only_zeros = False
+            self.only_zeros = self.only_denormal = False
             return
         self.nan += int(np.isnan(values).sum())
         self.infinite += int(np.isinf(values).sum())
         self.only_zeros = self.only_zeros and not values.any()
+        self.only_denormal = self.only_denormal and bool((np.abs(values) < _TINY).all())
 
     def join(self, other: Seen) -> None:
         """Take over what was seen of other values of the piece."""
         self.nan += other.nan
         self.infinite += other.infinite
         self.only_zeros = self.only_zeros and other.only_zeros
+        self.only_denormal = self.only_denormal and other.only_denormal
 
 
 def copy_pieces(pieces: Sequence[Piece], write_at: WriteAt, *, progress: Progress | None = None) -> list[Seen]:

@@ -54,5 +54,7 @@ def _odd(array: Written) -> Iterator[str]:
             yield f"{seen.infinite - beyond} of {size} values are infinite"
     if seen.only_zeros and array.array in _MAPS:
         yield f"all {size} values are zero"
+    elif seen.only_denormal and array.array in _MAPS:
+        yield f"all {size} values are denormal numbers, as good as zero: were the right bytes read?"
     if array.array == "moving_variance" and (negative := int((array.view < 0).sum())):
         yield f"{negative} of {size} variances are below zero"
